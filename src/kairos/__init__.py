@@ -22,10 +22,6 @@ _HOMES = {
     "open": "kairos.video",
     "Video": "kairos.video",
     "load": "kairos.model",
-    "ask": "kairos.tasks",
-    "ground": "kairos.tasks",
-    "highlight": "kairos.tasks",
-    "caption": "kairos.tasks",
     "Moment": "kairos.timeline",
     "Curve": "kairos.timeline",
     "Track": "kairos.timeline",
@@ -44,7 +40,28 @@ _HOMES = {
     "MissingDependency": "kairos.errors",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+__all__ = [
+    "Answer",
+    "ConfigError",
+    "Curve",
+    "InputError",
+    "KairosError",
+    "MaskTrack",
+    "MissingDependency",
+    "ModelError",
+    "Moment",
+    "OptionError",
+    "Timeline",
+    "TimelineError",
+    "Track",
+    "Turn",
+    "Utterance",
+    "Video",
+    "VideoError",
+    "__version__",
+    "load",
+    "open",
+]
 
 if TYPE_CHECKING:
     from kairos.errors import (
@@ -58,7 +75,6 @@ if TYPE_CHECKING:
         VideoError,
     )
     from kairos.model import load
-    from kairos.tasks import ask, caption, ground, highlight
     from kairos.timeline import Answer, Curve, MaskTrack, Moment, Timeline, Track, Turn, Utterance
     from kairos.video import Video, open
 

@@ -1,0 +1,18 @@
+"""Typed questions to a model about a video: ask, ground, highlight, caption.
+
+Each is a `Task`: call it as `ground(model, video, "the red circle moves left")`, or through the model's methods of the
+same names. `TASKS` holds them all by name, for whoever serves them.
+"""
+
+from __future__ import annotations
+
+from kairos.tasks.ask import ask
+from kairos.tasks.caption import caption
+from kairos.tasks.ground import ground
+from kairos.tasks.highlight import highlight
+from kairos.tasks.option import Option
+from kairos.tasks.task import Task
+
+__all__ = ["TASKS", "Option", "Task", "ask", "caption", "ground", "highlight"]
+
+TASKS: dict[str, Task] = {task.name: task for task in (ask, ground, highlight, caption)}

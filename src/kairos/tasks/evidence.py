@@ -1,0 +1,139 @@
+"""From what a session found to an Answer: spans become moments on the video's clock, refusals become words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kairos.tasks.stream import Watched, watch
+from kairos.timeline import Answer, Curve, Moment
+
+if TYPE_CHECKING:
+    from kairos.video import Video
+
+__all__ = [
+    "absent",
+    "answer",
+    "captions",
+    "curve",
+    "moments",
+    "presence_threshold",
+    "span_words",
+    "stretch",
+    "unknown_words",
+    "watch_for",
+]
+
+
+def watch_for(query: str | None, model: Any, video: Video, **watching: Any) -> tuple[Any, Watched]:
+    """Opens a session whose user speaks first (where there is a query) and shows it the video."""
+    session = model.session()
+    if query:
+        session.say(query)
+    return session, watch(session, video, config=model.config, **watching)
+
+
+def moments(session: Any, watched: Watched, top: int) -> tuple[Moment, ...]:
+    """The spans of the current query as moments, best first: what `ground` returns and `ask` cites."""
+    found = [_moment(watched, *span) for span in session.spans(top=top)]
+    return tuple(sorted((m for m in found if m.duration > 0), key=lambda m: -m.score))
+
+
+def captions(session: Any, watched: Watched) -> tuple[Moment, ...]:
+    """The events that the session tells, in the order of time, each labelled with its words."""
+    told = [_moment(watched, start, end, score, text) for start, end, text, score in session.captions()]
+    return tuple(sorted((m for m in told if m.duration > 0), key=lambda m: (m.start, m.end)))
+
+
+def curve(name: str, session: Any, watched: Watched) -> Curve:
+    """The session's scores of that name at the end of each tick."""
+    scores = session.scores
+    times = np.minimum(watched.start + np.asarray(scores.times, np.float64), watched.end)
+    keep = np.concatenate([[True], np.diff(times) > 0]) if len(times) else np.zeros(0, bool)
+    return Curve(name, times[keep], np.asarray(getattr(scores, name), np.float64)[keep])
+
+
+def stretch(given: Curve) -> Curve:
+    """The curve between 0 and 1; a constant one becomes 0 throughout."""
+    low, high = (given.values.min(), given.values.max()) if len(given) else (0.0, 0.0)
+    if high - low < 1e-6:
+        return given.replace(values=np.zeros_like(given.values))
+    return given.replace(values=(given.values - low) / (high - low))
+
+
+def presence_threshold(model: Any) -> float:
+    """Below it a model holds that what is asked for is not in the video."""
+    return float(getattr(model.config, "presence_threshold", 0.5))
+
+
+def unknown_words(kind: str, model: Any, video: Video, query: str) -> Answer | None:
+    """The answer to a query with words that the model has never seen; None where it knows them all."""
+    words = tuple(model.unknown_words(query))
+    if not words:
+        return None
+    named = ", ".join(f'"{word}"' for word in words)
+    return Answer(
+        kind=kind,
+        query=query,
+        text=(
+            f"this model does not know {named}: it knows only what it was trained on. "
+            f"Load a larger model: kairos {kind} ... --model PATH"
+        ),
+        moments=(),
+        abstained=True,
+        unknown_words=words,
+        video=video.name,
+        model=model.config.name,
+    )
+
+
+def absent(
+    kind: str, model: Any, video: Video, query: str, session: Any, watched: Watched, confidence: float
+) -> Answer:
+    """The answer where the thing asked for is not in the video: no moments."""
+    where = "this video" if watched.start <= 0 else "this part of the video"
+    return answer(
+        kind,
+        model,
+        video,
+        query,
+        watched,
+        text=f"not in {where}: {query}",
+        moments=(),
+        abstained=True,
+        confidence=confidence,
+        curve=curve("relevance", session, watched),
+    )
+
+
+def answer(
+    kind: str,
+    model: Any,
+    video: Video,
+    query: str,
+    watched: Watched,
+    *,
+    confidence: float | None = None,
+    **rest: Any,
+) -> Answer:
+    """An Answer of this model about this video, with what the watching has to tell."""
+    return Answer(
+        kind=kind,
+        query=query,
+        confidence=None if confidence is None else min(max(float(confidence), 0.0), 1.0),
+        notes=watched.notes,
+        video=video.name,
+        model=model.config.name,
+        **rest,
+    )
+
+
+def span_words(moment: Moment) -> str:
+    """A moment in words: `from 3.0 s to 5.5 s`."""
+    return f"from {moment.start:.1f} s to {moment.end:.1f} s"
+
+
+def _moment(watched: Watched, start: float, end: float, score: float, label: str | None = None) -> Moment:
+    begin, stop = watched.start + float(start), watched.start + float(end)
+    return Moment(begin, max(begin, stop), float(score), label).clamp(watched.start, watched.end)

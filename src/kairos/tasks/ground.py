@@ -1,0 +1,46 @@
+"""When something happens: the moments of a video that a description is about, best first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kairos.tasks.option import TOP, WATCHING
+from kairos.tasks.task import Task
+
+if TYPE_CHECKING:
+    from kairos.timeline import Answer
+    from kairos.video import Video
+
+__all__ = ["ground"]
+
+
+def _ground(model: Any, video: Video, query: str, *, top: int, progress: Any, **watching: Any) -> Answer:
+    from kairos.tasks import evidence
+
+    if (refusal := evidence.unknown_words("ground", model, video, query)) is not None:
+        return refusal
+    session, watched = evidence.watch_for(query, model, video, progress=progress, **watching)
+    found = evidence.moments(session, watched, top)
+    presence = float(session.presence)
+    if not found or presence < evidence.presence_threshold(model):
+        return evidence.absent("ground", model, video, query, session, watched, confidence=1.0 - presence)
+    return evidence.answer(
+        "ground",
+        model,
+        video,
+        query,
+        watched,
+        text=evidence.span_words(found[0]),
+        moments=found,
+        confidence=presence,
+        curve=evidence.curve("relevance", session, watched),
+    )
+
+
+ground = Task(
+    name="ground",
+    description="find when something happens in a video: the moments a description is about, best first",
+    query="required",
+    options=(*WATCHING, TOP),
+    answer=_ground,
+)

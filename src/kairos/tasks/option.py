@@ -1,0 +1,96 @@
+"""What a task may be told beside its query, with the limits stated once.
+
+A wrong value is refused in the same words wherever it came from: Python, command line, HTTP or an agent.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from kairos.errors import OptionError
+
+__all__ = ["TOP", "WATCHING", "Option"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One option of a task: a number with limits, or nothing (`default` None means that it may be left out).
+
+    `type` is float or int; `above` is an open lower limit, `least` and `most` are closed ones, in the option's unit.
+    """
+
+    name: str
+    help: str
+    type: type[float] | type[int] = float
+    default: float | int | None = None
+    above: float | None = None
+    least: float | None = None
+    most: float | None = None
+
+    def check(self, value: Any) -> float | int | None:
+        """Returns the value in the option's type; raises OptionError that names the option and its range."""
+        if value is None:
+            return self.default
+        number = self._number(value)
+        low = (self.above is not None and not number > self.above) or (
+            self.least is not None and number < self.least
+        )
+        if low or (self.most is not None and number > self.most):
+            raise self.error(value)
+        return number
+
+    def error(self, value: Any) -> OptionError:
+        return OptionError(
+            f"--{self.name} {value} is out of range", option=self.name, value=value, hint=f"give {self.range}"
+        )
+
+    @property
+    def range(self) -> str:
+        """The values that it takes, in words: `a number above 0`."""
+        words = "a whole number" if self.type is int else "a number"
+        if self.above is not None:
+            words += f" above {self.above:g}"
+        if self.least is not None:
+            words += f" of {self.least:g} or more" if self.most is None else f" from {self.least:g}"
+        if self.most is not None:
+            words += f" to {self.most:g}" if self.least is not None else f", at most {self.most:g}"
+        return words
+
+    def schema(self) -> dict[str, Any]:
+        """The option as a JSON schema."""
+        schema: dict[str, Any] = {
+            "type": "integer" if self.type is int else "number",
+            "description": self.help,
+            "default": self.default,
+            "exclusiveMinimum": self.above,
+            "minimum": self.least,
+            "maximum": self.most,
+        }
+        return {key: value for key, value in schema.items() if value is not None}
+
+    def _number(self, value: Any) -> float | int:
+        if isinstance(value, bool):
+            raise self.error(value)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise self.error(value) from None
+        if not math.isfinite(number) or (self.type is int and number != int(number)):
+            raise self.error(value)
+        return self.type(number)
+
+
+WATCHING = (
+    Option(name="start", help="where to begin watching, seconds", least=0.0),
+    Option(name="end", help="where to stop watching, seconds", above=0.0),
+    Option(
+        name="fps",
+        help="frames looked at in a second of video; at most the model's own rate, which is the default",
+        above=0.0,
+    ),
+)
+"""The options that every task shares."""
+
+TOP = Option(name="top", help="how many moments at most", type=int, default=5, least=1, most=100)

@@ -1,0 +1,156 @@
+"""The one loop that watches a video: from a Video into a session, in chunks, never the whole file in memory.
+
+Tick k of a session covers [k/fps, (k+1)/fps) and is shown the frame at its middle with that interval's sound. The
+session's clock starts at the `start` option; everything that leaves this file is on the video's own clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kairos.errors import OptionError
+
+if TYPE_CHECKING:
+    from kairos.video import Video
+
+__all__ = ["CHUNK_TICKS", "Progress", "Watched", "damage", "watch"]
+
+Progress = Callable[[float, float], None]
+"""Called with the seconds of video done and the seconds in all."""
+
+CHUNK_TICKS = 16
+"""Ticks given to the session at once: 8 s at 2 ticks a second. Scores do not depend on it, speed does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What a session was shown: seconds [start, end) of the video, in `ticks` steps, and what to tell about it."""
+
+    start: float
+    end: float
+    ticks: int
+    notes: tuple[str, ...] = ()
+
+
+def watch(
+    session: Any,
+    video: Video,
+    *,
+    config: Any,
+    start: float | None = None,
+    end: float | None = None,
+    fps: float | None = None,
+    progress: Progress | None = None,
+) -> Watched:
+    """Shows a video to a session and ends the session. `config` is the model's: fps, image_size, audio_rate.
+
+    Raises OptionError where `start` is not inside the video or `fps` is above the model's rate.
+    """
+    rate = float(config.fps)
+    looks = _looks(fps, rate)
+    begin = start or 0.0
+    stop = _stop(video, begin, end)
+    wanted = max(1, math.ceil((stop - begin) * rate - 0.5))  # ticks whose middle lies inside the video
+
+    images = _images(video, looks, rate, begin, stop, wanted, config.image_size)
+    sounds = _sounds(video, rate, begin, begin + wanted / rate, config.audio_rate)
+    ticks = 0
+    while chunk := _take(images, CHUNK_TICKS):
+        audio = None if sounds is None else np.concatenate([next(sounds) for _ in chunk])
+        session.see(np.stack(chunk), audio)
+        ticks += len(chunk)
+        if progress is not None:
+            progress(min(ticks / rate, stop - begin), stop - begin)
+    seen = stop if ticks >= wanted else min(stop, begin + ticks / rate)
+    session.end(seen - begin)
+
+    notes = list(damage(video, begin, stop, seen))
+    if looks < rate:
+        notes.append(f"looked at {looks:g} frames a second; the model was trained on {rate:g}")
+    return Watched(start=begin, end=seen, ticks=ticks, notes=tuple(notes))
+
+
+def damage(video: Video, start: float, stop: float, seen: float) -> Iterator[str]:
+    """Says from when to when a file could not be decoded, within [start, stop) and as far as was `seen`."""
+    known = min(seen, float(video.watermark))
+    missing = [
+        (max(gap.start, start), min(gap.end, stop))
+        for gap in video.gaps
+        if gap.end > start and gap.start < stop
+    ]
+    if stop - known > 0.5 and not any(hi >= stop - 0.5 for _, hi in missing):
+        missing.append((max(known, start), stop))
+    for lo, hi in missing:
+        yield f"the file is damaged: {lo:.1f} s - {hi:.1f} s could not be decoded"
+
+
+def _looks(fps: float | None, rate: float) -> float:
+    if fps is None:
+        return rate
+    if fps > rate:
+        raise OptionError(
+            f"--fps {fps:g} is above the model's rate",
+            option="fps",
+            value=fps,
+            hint=f"it was trained on {rate:g} frames a second: leave --fps out, or give less for speed",
+        )
+    return fps
+
+
+def _stop(video: Video, begin: float, end: float | None) -> float:
+    duration = float(video.duration)
+    if begin > 0.0 and begin >= duration:
+        raise OptionError(
+            f"--start {begin:g} is not inside {video.name}",
+            option="start",
+            value=begin,
+            hint=f"the video ends at {duration:.1f} s",
+        )
+    return duration if end is None else min(end, duration)
+
+
+def _images(
+    video: Video, looks: float, rate: float, begin: float, stop: float, wanted: int, size: int
+) -> Iterator[np.ndarray]:
+    """One image (S, S, 3) a tick. Where fewer frames are looked at than the model has ticks, each is held."""
+    tick = 0
+    image = None
+    for frame in video.sample(looks, size=size, phase=0.5, start=begin, end=stop):
+        image = frame.image
+        interval_end = (frame.tick + 1) / looks
+        while tick < wanted and (tick + 0.5) / rate < interval_end:
+            yield image
+            tick += 1
+        if tick >= wanted:
+            return
+    if tick == 0:  # shorter than half an interval: what it shows first is all there is
+        yield image if image is not None else video.frames([begin], size=size).images[0]
+
+
+def _sounds(video: Video, rate: float, begin: float, stop: float, hz: int) -> Iterator[np.ndarray] | None:
+    """One block (hz / rate,) a tick, silence after the sound has ended; None without an audio stream."""
+    if not video.has_audio:
+        return None
+    samples = round(hz / rate)
+
+    def blocks() -> Iterator[np.ndarray]:
+        for block in video.audio_blocks(hz, 1.0 / rate, begin, stop):
+            yield np.pad(block, (0, samples - len(block))) if len(block) < samples else block[:samples]
+        while True:
+            yield np.zeros(samples, np.float32)
+
+    return blocks()
+
+
+def _take(images: Iterator[np.ndarray], count: int) -> list[np.ndarray]:
+    chunk = []
+    for image in images:
+        chunk.append(image)
+        if len(chunk) == count:
+            break
+    return chunk
