@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,8 +84,7 @@ def unknown_words(kind: str, model: Any, video: Video, query: str) -> Answer | N
         moments=(),
         abstained=True,
         unknown_words=words,
-        video=video.name,
-        model=model.config.name,
+        **_about(model, video),
     )
 
 
@@ -123,8 +123,7 @@ def answer(
         query=query,
         confidence=None if confidence is None else min(max(float(confidence), 0.0), 1.0),
         notes=watched.notes,
-        video=video.name,
-        model=model.config.name,
+        **_about(model, video),
         **rest,
     )
 
@@ -137,3 +136,11 @@ def span_words(moment: Moment) -> str:
 def _moment(watched: Watched, start: float, end: float, score: float, label: str | None = None) -> Moment:
     begin, stop = watched.start + float(start), watched.start + float(end)
     return Moment(begin, max(begin, stop), float(score), label).clamp(watched.start, watched.end)
+
+
+def _about(model: Any, video: Video) -> dict[str, Any]:
+    path = (
+        os.fspath(video.path).encode("utf-8", "replace").decode()
+    )  # a file name may hold bytes that are no text
+    duration = float(video.duration)
+    return {"video": path, "duration": duration, "model": model.config.name}

@@ -41,9 +41,16 @@ class Option:
             raise self.error(value)
         return number
 
+    @property
+    def flag(self) -> str:
+        """The name on a command line: `max-words`."""
+        return self.name.replace("_", "-")
+
     def error(self, value: Any) -> OptionError:
+        """What to raise where `value` is outside of the range."""
+        shown = f"{value:g}" if isinstance(value, float) else value
         return OptionError(
-            f"--{self.name} {value} is out of range", option=self.name, value=value, hint=f"give {self.range}"
+            f"--{self.flag} {shown} is out of range", option=self.name, value=value, hint=f"give {self.range}"
         )
 
     @property

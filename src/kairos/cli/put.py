@@ -1,0 +1,60 @@
+"""Puts a task to a model from the command line: the path that ask, ground, highlight and caption share.
+
+Everything that can be wrong is checked before the model loads; files are written only when the answer is there.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kairos.cli import save as saving
+from kairos.tasks import Task
+
+__all__ = ["put"]
+
+
+def put(
+    task: Task,
+    video: Path,
+    query: str | None,
+    values: Mapping[str, Any],
+    *,
+    model: Path | None,
+    plot: Path | None,
+    save: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    query = task.check_query(query)
+    values = task.check({name: value for name, value in values.items() if value is not None})
+    if plot is not None:
+        saving.check(plot, "--plot", saving.PICTURES)
+    if save is not None:
+        saving.check(save, "--save", saving.DOCUMENTS)
+
+    import kairos
+    from kairos.cli import show
+    from kairos.cli.progress import watching
+
+    with kairos.open(video) as opened:
+        loaded = kairos.load(model) if model is not None else kairos.load()
+        with watching(opened.name, quiet=quiet) as progress:
+            answer = task(loaded, opened, query, progress=progress, **values)
+        if plot is not None:
+            from kairos.tasks.picture import draw
+
+            draw(answer, opened, plot, start=values["start"], end=values["end"])
+    if save is not None:
+        saving.write(answer, save)
+    if as_json:
+        json.dump(saving.document(answer), sys.stdout, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        show.answer(answer, start=values["start"], end=values["end"])
+        for name, path in (("picture", plot), ("saved", save)):
+            if path is not None:
+                show.wrote(name, path)

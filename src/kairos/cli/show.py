@@ -1,0 +1,142 @@
+"""An answer for a person: the words, a table of moments, and a timeline drawn with characters."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from kairos.timeline import Answer
+
+__all__ = ["answer", "clock", "wrote"]
+
+LEVELS = " ▁▂▃▄▅▆▇█"
+LEVELS_ASCII = " ..::--=#"
+COLOURS = ("green", "cyan", "magenta", "yellow", "blue")
+
+
+def answer(
+    given: Answer, *, start: float | None = None, end: float | None = None, console: Console | None = None
+) -> None:
+    """Prints an answer to stdout. `start` and `end` (seconds) say which part of the video was watched."""
+    console = console or Console(file=sys.stdout, highlight=False)
+    if given.text:
+        style = "yellow" if given.abstained else "bold"
+        console.print(Text(given.text, style=style), soft_wrap=True)
+    if given.confidence is not None:
+        console.print(Text(f"confidence {given.confidence:.2f}", style="dim"))
+    if given.moments:
+        console.print()
+        console.print(_table(given))
+    lo, hi = start or 0.0, min(end or given.duration or 0.0, given.duration or 0.0)
+    if hi > lo and (given.moments or given.curve is not None):
+        console.print()
+        for line in _timeline(given, lo, hi, console):
+            console.print(line, no_wrap=True, overflow="crop")
+    for note in given.notes:
+        console.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
+
+
+def wrote(what: str, path: Path) -> None:
+    """Says where a file was written."""
+    Console(file=sys.stdout, highlight=False).print(f"{what}: {path}", markup=False, soft_wrap=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `3.1 s` below a minute, `1:03.1` and `1:02:03.1` above."""
+    tenths = round(seconds * 10)
+    if tenths < 600:
+        return f"{tenths / 10:.1f} s"
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    tail = f"{rest / 10:04.1f}"
+    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
+
+
+def _table(given: Answer) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", no_wrap=True)
+    table.add_column("moment", no_wrap=True)
+    table.add_column("score", justify="right")
+    labelled = any(moment.label for moment in given.moments)
+    if labelled:
+        table.add_column("what")
+    for index, moment in enumerate(given.moments):
+        colour = COLOURS[index % len(COLOURS)]
+        row = [
+            Text(str(index + 1), style=colour),
+            Text(f"{clock(moment.start)} - {clock(moment.end)}"),
+            Text(f"{moment.score:.2f}"),
+        ]
+        table.add_row(*row, *([Text(moment.label or "")] if labelled else []))
+    return table
+
+
+def _timeline(given: Answer, lo: float, hi: float, console: Console) -> list[Text]:
+    """Lines of equal width: the curve, the moments, the axis with its times."""
+    width = max(20, min(console.width, 100))
+    plain = console.options.ascii_only
+    edges = np.linspace(lo, hi, width + 1)
+    lines = []
+    if given.curve is not None and len(given.curve):
+        lines.append(_curve(given, (edges[:-1] + edges[1:]) / 2, plain))
+    lines.append(_bar(given, edges, plain))
+    lines.append(_axis(lo, hi, width))
+    return lines
+
+
+def _curve(given: Answer, centres: np.ndarray, plain: bool) -> Text:
+    assert given.curve is not None
+    levels = LEVELS_ASCII if plain else LEVELS
+    heights = np.clip(given.curve.at(centres), 0.0, 1.0)
+    cells = np.ceil(heights * (len(levels) - 1) - 0.25).astype(int).clip(0, len(levels) - 1)
+    return Text("".join(levels[cell] for cell in cells), style="cyan")
+
+
+def _bar(given: Answer, edges: np.ndarray, plain: bool) -> Text:
+    """Every moment takes at least one cell; where two meet, the better one is on top."""
+    width = len(edges) - 1
+    owner = np.full(width, -1)
+    for index in reversed(range(len(given.moments))):
+        moment = given.moments[index]
+        first = int(np.clip(np.searchsorted(edges, moment.start, side="right") - 1, 0, width - 1))
+        last = int(np.clip(np.searchsorted(edges, moment.end, side="left") - 1, first, width - 1))
+        owner[first : last + 1] = index
+    full, empty = ("#", "-") if plain else ("█", "─")
+    line = Text()
+    for index in owner:
+        line.append(
+            full if index >= 0 else empty, style=COLOURS[index % len(COLOURS)] if index >= 0 else "dim"
+        )
+    return line
+
+
+def _axis(lo: float, hi: float, width: int) -> Text:
+    """Round times below the cells where they fall."""
+    step = _round_step((hi - lo) / max(2, width // 14))
+    cells = [" "] * width
+    free = 0
+    for k in range(int(np.ceil(lo / step - 1e-9)), int(np.floor(hi / step + 1e-9)) + 1):
+        word = _tick_word(k * step, step)
+        at = min(round((k * step - lo) / (hi - lo) * width), width - len(word))
+        if at >= free:
+            cells[at : at + len(word)] = word
+            free = at + len(word) + 1
+    return Text("".join(cells), style="dim")
+
+
+def _round_step(rough: float) -> float:
+    steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+    return next((step for step in steps if step >= rough), 7200.0)
+
+
+def _tick_word(seconds: float, step: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s" if step < 1 else f"{seconds:.0f} s"
+    return clock(seconds)[:-2]
