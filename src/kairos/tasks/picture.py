@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 WIDTH_IN, DPI = 12.0, 150
+FRAME_IN = 0.85
+"""How high a frame should be, inches; it decides how many fit."""
 STRIP_IN = (0.55, 1.5)
 """How high the strip may be, inches; between these the frames' own shape decides."""
 
 INK, QUIET, GRID = "#1b2330", "#6b7686", "#e6e9ee"
 CURVE = "#2f6fde"
 SHADES = ("#0f9d76", "#e08a1e", "#9055d6", "#d6457a", "#3a8fb7")
+_RULE: dict[str, Any] = {"linewidth": 3.5, "solid_capstyle": "butt", "clip_on": False}
 
 
 def draw(
@@ -43,7 +46,7 @@ def draw(
     height, width = images.shape[1:3]
     strip_in = float(np.clip((WIDTH_IN - 1.1) / len(times) * height / width, *STRIP_IN))
     title = textwrap.wrap(_line(answer.query or answer.kind), 96)[:2]
-    words = textwrap.wrap(_line(answer.text), 118)[:4]
+    words = textwrap.wrap(_line(answer.text), 108)[:4]
     head_in = 0.30 + 0.30 * len(title) + 0.24 * len(words)
     plot_in, gap_in, foot_in = 1.75, 0.42, 0.62
     total = head_in + strip_in + gap_in + plot_in + foot_in
@@ -68,7 +71,7 @@ def _strip(video: Video, lo: float, hi: float) -> tuple[np.ndarray, np.ndarray]:
     """Times (n,) in seconds, each the middle of its cell, and images (n, H, W, 3)."""
     wide, high = video.size
     aspect = wide / max(1, high)
-    count = int(np.clip(round((WIDTH_IN - 1.1) / (1.15 * aspect)), 5, 14))
+    count = int(np.clip(round((WIDTH_IN - 1.1) / (FRAME_IN * aspect)), 5, 14))
     pixels = (WIDTH_IN - 1.1) * DPI / count
     size = (max(2, round(pixels)), max(2, round(pixels / aspect)))
     wanted = lo + (np.arange(count) + 0.5) * (hi - lo) / count
@@ -81,13 +84,13 @@ def _head(figure: Any, title: list[str], words: list[str], answer: Answer, left:
         figure.text(left, y / total, line, color=INK, fontsize=14, fontweight="bold", va="top")
         y -= 0.30
     for line in words:
-        colour = "#a15c00" if answer.abstained else QUIET
-        figure.text(left, y / total, line, color=colour, fontsize=11, va="top")
+        colour = "#a15c00" if answer.abstained else "#3c4757"
+        figure.text(left, y / total, line, color=colour, fontsize=12, va="top")
         y -= 0.24
     facts = [Path(answer.video).name if answer.video else "", answer.model or ""]
     if answer.confidence is not None:
         facts.append(f"confidence {answer.confidence:.2f}")
-    label = textwrap.shorten("   ".join(_line(fact) for fact in facts if fact), 90)
+    label = textwrap.shorten(" · ".join(_line(fact) for fact in facts if fact), 90)
     figure.text(1 - 0.48 / WIDTH_IN, 0.09 / total, label, color=QUIET, fontsize=8, ha="right", va="bottom")
 
 
@@ -104,25 +107,22 @@ def _draw_strip(
             interpolation="lanczos",
         )
         shade = next((_shade(i) for i, m in enumerate(answer.moments) if m.contains(float(time))), None)
-        axes.plot(
-            [time - cell / 2 + pad, time + cell / 2 - pad],
-            [-0.035, -0.035],
-            color=shade or GRID,
-            linewidth=3.5,
-            solid_capstyle="butt",
-            clip_on=False,
-        )
         axes.annotate(
             _clock(float(time), hi),
             (time, 0),
-            xytext=(0, -8),
+            xytext=(0, -9),
             textcoords="offset points",
             ha="center",
             va="top",
             fontsize=8,
-            color=INK if shade else QUIET,
+            color=shade or QUIET,
             fontweight="bold" if shade else "normal",
         )
+    axes.plot([lo, hi], [-0.05, -0.05], color=GRID, **_RULE)
+    for index, moment in reversed(list(enumerate(answer.moments))):
+        start, end = max(moment.start, lo), min(moment.end, hi)
+        if end > start:
+            axes.plot([start, end], [-0.05, -0.05], color=_shade(index), **_RULE)
     axes.set(xlim=(lo, hi), ylim=(0, 1))
     axes.axis("off")
 

@@ -77,7 +77,7 @@ def watch(
 
 def damage(video: Video, start: float, stop: float, seen: float) -> Iterator[str]:
     """Says from when to when a file could not be decoded, within [start, stop) and as far as was `seen`."""
-    known = min(seen, float(video.watermark))
+    known = float(video.watermark) if video.watermark < stop else seen
     missing = [
         (max(gap.start, start), min(gap.end, stop))
         for gap in video.gaps
