@@ -11,7 +11,9 @@ from kairos.tasks import TASKS, ask, caption, ground, highlight
 
 @pytest.fixture
 def video():
-    return PaintedVideo(12.0, [(2.0, 4.0, "red"), (6.0, 7.0, "green"), (9.0, 10.0, "red")], sound=[(6.0, 7.0)])
+    return PaintedVideo(
+        12.0, [(2.0, 4.0, "red"), (6.0, 7.0, "green"), (9.0, 10.0, "red")], sound=[(6.0, 7.0)]
+    )
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_an_end_before_the_start_is_refused(model, video):
 
 
 def test_an_unknown_option_is_refused_with_those_that_exist(model, video):
-    with pytest.raises(OptionError, match="ground has no option fsp .*start, end, fps, top"):
+    with pytest.raises(OptionError, match=r"ground has no option fsp .*start, end, fps, top"):
         ground(model, video, "red", fsp=2)
 
 
