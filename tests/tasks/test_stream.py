@@ -82,12 +82,12 @@ def test_an_end_behind_the_end_of_the_video_is_the_end_of_the_video():
 
 
 def test_damage_in_the_middle_is_told():
-    _, seen = watched(PaintedVideo(10.0, [], gaps=(Moment(3.2, 5.0),)))
+    _, seen = watched(PaintedVideo(10.0, [], gaps=(Moment(3.2, 5.0, label="picture"),)))
     assert seen.notes == ("the file is damaged: 3.2 s - 5.0 s could not be decoded",)
 
 
 def test_damage_outside_of_what_was_watched_is_not():
-    _, seen = watched(PaintedVideo(10.0, [], gaps=(Moment(3.2, 5.0),)), start=6.0)
+    _, seen = watched(PaintedVideo(10.0, [], gaps=(Moment(3.2, 5.0, label="picture"),)), start=6.0)
     assert seen.notes == ()
 
 
@@ -99,5 +99,17 @@ def test_a_file_cut_short_is_told_and_the_clock_ends_there():
 
 
 def test_a_gap_that_reaches_the_end_is_told_once():
-    _, seen = watched(PaintedVideo(10.0, [], gaps=(Moment(6.1, 10.0),), watermark=6.1))
+    _, seen = watched(PaintedVideo(10.0, [], gaps=(Moment(6.1, 10.0, label="picture"),), watermark=6.1))
     assert len(seen.notes) == 1
+
+
+def test_damaged_sound_is_told_as_sound():
+    _, seen = watched(PaintedVideo(10.0, [], sound=[], gaps=(Moment(1.0, 2.0, label="sound"),)))
+    assert seen.notes == ("the file is damaged: the sound of 1.0 s - 2.0 s could not be decoded",)
+
+
+def test_many_damaged_places_are_not_told_one_by_one():
+    gaps = tuple(Moment(k, k + 0.5, label="picture") for k in range(20))
+    _, seen = watched(PaintedVideo(30.0, [], gaps=gaps))
+    assert len(seen.notes) == 6
+    assert seen.notes[-1] == "the file is damaged in 15 more places, until 19.5 s"

@@ -15,7 +15,7 @@ NAME, HELP = "ask", "Answer a question about a video and cite the moments that p
 
 def run(
     video: options.VideoPath,
-    query: Annotated[str, typer.Argument(help="The question.", show_default=False)],
+    query: Annotated[str, typer.Argument(help="The question.", metavar="QUERY", show_default=False)],
     model: options.ModelPath = None,
     start: options.Start = None,
     end: options.End = None,

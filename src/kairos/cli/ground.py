@@ -15,7 +15,9 @@ NAME, HELP = "ground", "Find when something happens in a video, best moment firs
 
 def run(
     video: options.VideoPath,
-    query: Annotated[str, typer.Argument(help="What happens, in words.", show_default=False)],
+    query: Annotated[
+        str, typer.Argument(help="What happens, in words.", metavar="QUERY", show_default=False)
+    ],
     model: options.ModelPath = None,
     start: options.Start = None,
     end: options.End = None,

@@ -16,7 +16,7 @@ NAME, HELP = "highlight", "Pick what stands out in a video, about a query or abo
 def run(
     video: options.VideoPath,
     query: Annotated[
-        str | None, typer.Argument(help="What to look for, in words.", show_default=False)
+        str | None, typer.Argument(help="What to look for, in words.", metavar="QUERY", show_default=False)
     ] = None,
     model: options.ModelPath = None,
     start: options.Start = None,

@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kairos.errors import OptionError
+from kairos.timeline.intervals import intersect
 
 if TYPE_CHECKING:
     from kairos.video import Video
 
 __all__ = ["CHUNK_TICKS", "Progress", "Watched", "damage", "watch"]
+
+LOST_S = 0.5
+"""A file that ends this much before its length says is told as damaged; less is how containers round."""
+
+MOST_NOTES = 5
+"""So many damaged places are told one by one."""
 
 Progress = Callable[[float, float], None]
 """Called with the seconds of video done and the seconds in all."""
@@ -78,15 +85,16 @@ def watch(
 def damage(video: Video, start: float, stop: float, seen: float) -> Iterator[str]:
     """Says from when to when a file could not be decoded, within [start, stop) and as far as was `seen`."""
     known = float(video.watermark) if video.watermark < stop else seen
-    missing = [
-        (max(gap.start, start), min(gap.end, stop))
-        for gap in video.gaps
-        if gap.end > start and gap.start < stop
-    ]
-    if stop - known > 0.5 and not any(hi >= stop - 0.5 for _, hi in missing):
-        missing.append((max(known, start), stop))
-    for lo, hi in missing:
-        yield f"the file is damaged: {lo:.1f} s - {hi:.1f} s could not be decoded"
+    lost = [(gap.start, gap.end) for gap in video.gaps if gap.label != "sound"]
+    if stop - known > LOST_S and not any(hi >= stop - LOST_S for _, hi in lost):
+        lost.append((known, stop))
+    mute = [(gap.start, gap.end) for gap in video.gaps if gap.label == "sound"]
+    for spans, what in ((lost, ""), (mute, "the sound of ")):
+        inside = intersect(spans, [(start, stop)])
+        for lo, hi in inside[:MOST_NOTES]:
+            yield f"the file is damaged: {what}{lo:.1f} s - {hi:.1f} s could not be decoded"
+        if len(inside) > MOST_NOTES:
+            yield f"the file is damaged in {len(inside) - MOST_NOTES} more places, until {inside[-1][1]:.1f} s"
 
 
 def _looks(fps: float | None, rate: float) -> float:
