@@ -6,6 +6,7 @@ traceback. Nothing heavy is imported here: `kairos --help` stays within the impo
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ __all__ = ["app", "main"]
 
 FAILED, INTERRUPTED = 1, 130
 
-# Typer has carried its own copy of click since 0.26 and names its parent exception in neither place the same way.
+# Typer exports click's BadParameter only; what is raised for any wrong command line is its parent.
 UsageError: Any = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
@@ -56,6 +57,11 @@ def frame(
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
     given = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal without UTF-8 shows a question mark, not a traceback
     sys.exit(_run(given))
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kairos.cli import options
-from kairos.errors import OptionError
+from kairos.cli import document, options, save
+from kairos.tasks import Option
 
 NAME, HELP = "bench", "Measure a model or the code itself."
+
+COUNT = Option(name="count", help="how many clips a split", type=int, least=1)
 
 
 def run(
@@ -31,12 +31,9 @@ def run(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    if count is not None and count < 1:
-        raise OptionError(
-            f"--count {count} is out of range", option="count", value=count, hint="give 1 or more"
-        )
-    if out is not None and out.exists() and not out.is_dir():
-        raise OptionError(f"--out {out} is a file", option="out", value=str(out), hint="give a folder")
+    COUNT.check(count)
+    if out is not None:
+        save.check_folder(out, "--out")
 
     from kairos.bench import run as measure
     from kairos.cli.progress import counting
@@ -44,9 +41,7 @@ def run(
     with counting(f"bench {name}", "clips", quiet=quiet) as progress:
         report: Any = measure(name, model=model, out=out, count=count, dry_run=dry_run, progress=progress)
     if as_json:
-        document = {"kairos": "bench", "version": 1, "name": name, "dry_run": dry_run, **report}
-        json.dump(document, sys.stdout, ensure_ascii=False, default=str)
-        sys.stdout.write("\n")
+        document.emit({**document.head("bench"), "name": name, "dry_run": dry_run, **report})
     else:
         for key, value in report.items():
             typer.echo(f"{key}: {value}")

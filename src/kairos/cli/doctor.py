@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import subprocess
 import sys
@@ -12,9 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from kairos import __version__
-from kairos.cli import options
+from kairos.cli import document, options
 from kairos.errors import KairosError
 
 NAME, HELP = "doctor", "Check the set-up: versions, codecs, weights, a clip written and read."
@@ -42,13 +42,11 @@ def run(as_json: options.Json = False, debug: options.Debug = False) -> None:
     failed = [finding for finding in findings if finding.status == FAILED]
     if as_json:
         report = {
-            "kairos": "doctor",
-            "version": 1,
+            **document.head("doctor"),
             "healthy": not failed,
             "findings": [asdict(f) for f in findings],
         }
-        json.dump(report, sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        document.emit(report)
     else:
         console = Console(file=sys.stdout, highlight=False)
         for finding in findings:
@@ -157,7 +155,7 @@ def _codecs() -> Finding:
     import av
     from av.codec import Codec
 
-    def has(name: str, mode: str) -> bool:
+    def has(name: str, mode: Literal["r", "w"]) -> bool:
         try:
             Codec(name, mode)
         except Exception:

@@ -5,12 +5,11 @@ Everything that can be wrong is checked before the model loads; files are writte
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kairos.cli import document
 from kairos.cli import save as saving
 from kairos.tasks import Task
 
@@ -51,8 +50,7 @@ def put(
     if save is not None:
         saving.write(answer, save)
     if as_json:
-        json.dump(saving.document(answer), sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        document.emit(document.answer(answer))
     else:
         show.answer(answer, start=values["start"], end=values["end"])
         for name, path in (("picture", plot), ("saved", save)):

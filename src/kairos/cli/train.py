@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kairos.cli import options
-from kairos.errors import ConfigError, OptionError
+from kairos.cli import document, options, save
+from kairos.errors import ConfigError
 
 NAME, HELP = "train", "Train a model from a recipe; run again, it goes on where it stopped."
 
@@ -36,8 +34,7 @@ def run(
             f"recipe {recipe} {what}", path=recipe, hint="give a YAML file such as recipes/embedded.yaml"
         )
     folder = out if out is not None else Path("runs") / recipe.stem
-    if folder.exists() and not folder.is_dir():
-        raise OptionError(f"--out {folder} is a file", option="out", value=str(folder), hint="give a folder")
+    save.check_folder(folder, "--out")
 
     from kairos.cli.progress import counting
     from kairos.train import run as train
@@ -46,11 +43,10 @@ def run(
         result: Any = train(
             recipe, out=folder, resume=not fresh, dry_run=dry_run, device=device, progress=progress
         )
-    report = {"kairos": "train", "version": 1, "recipe": str(recipe), "out": str(folder), "dry_run": dry_run}
+    report = {**document.head("train"), "recipe": str(recipe), "out": str(folder), "dry_run": dry_run}
     report |= result if isinstance(result, dict) else {"result": result}
     if as_json:
-        json.dump(report, sys.stdout, ensure_ascii=False, default=str)
-        sys.stdout.write("\n")
+        document.emit(report)
     else:
         for key, value in report.items():
             if key not in ("kairos", "version") and value is not None:

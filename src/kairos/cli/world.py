@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kairos.cli import options
-from kairos.errors import OptionError
+from kairos.cli import document, options, save
+from kairos.tasks import Option
 
 HELP = "The procedural world: render clips with exact labels."
+
+COUNT = Option(name="count", help="how many clips", type=int, least=1)
+SEED = Option(name="seed", help="equal seeds give equal clips", type=int, least=0)
 
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
@@ -33,14 +34,9 @@ def render(
     debug: options.Debug = False,
 ) -> None:
     """Write NAME.mp4 files (H.264 and AAC) and beside each its labels, NAME.timeline.jsonl."""
-    if count < 1:
-        raise OptionError(
-            f"--count {count} is out of range", option="count", value=count, hint="give 1 or more"
-        )
-    if seed < 0:
-        raise OptionError(f"--seed {seed} is out of range", option="seed", value=seed, hint="give 0 or more")
-    if out.exists() and not out.is_dir():
-        raise OptionError(f"--out {out} is a file", option="out", value=str(out), hint="give a folder")
+    COUNT.check(count)
+    SEED.check(seed)
+    save.check_folder(out, "--out")
 
     from kairos.cli.progress import counting
     from kairos.world import render_split
@@ -50,14 +46,12 @@ def render(
     written = [str(path) for path in files]
     if as_json:
         report = {
-            "kairos": "world",
-            "version": 1,
+            **document.head("world"),
             "seed": seed,
             "split": split,
             "out": str(out),
             "files": written,
         }
-        json.dump(report, sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        document.emit(report)
     else:
         typer.echo(f"{len(written)} clips in {out}")
