@@ -70,6 +70,8 @@ def _run(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="kairos", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # Typer turns Ctrl-C into this code and says nothing
+            _say("interrupted")
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
         # Whoever read stdout has left (`kairos ... | head`): not an error, and nothing more can be said there.
