@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["answer", "clock", "wrote"]
 
-LEVELS = " ▁▂▃▄▅▆▇█"
-LEVELS_ASCII = " ..::--=#"
+LEVELS = "▁▂▃▄▅▆▇█"
+LEVELS_ASCII = "_..:-=+#"
 COLOURS = ("green", "cyan", "magenta", "yellow", "blue")
 
 
@@ -26,19 +26,21 @@ def answer(
 ) -> None:
     """Prints an answer to stdout. `start` and `end` (seconds) say which part of the video was watched."""
     console = console or Console(file=sys.stdout, highlight=False)
+    parts: list[list[RenderableType]] = [[]]
     if given.text:
-        style = "yellow" if given.abstained else "bold"
-        console.print(Text(given.text, style=style), soft_wrap=True)
+        parts[0].append(Text(given.text, style="yellow" if given.abstained else "bold"))
     if given.confidence is not None:
-        console.print(Text(f"confidence {given.confidence:.2f}", style="dim"))
+        parts[0].append(Text(f"confidence {given.confidence:.2f}", style="dim"))
     if given.moments:
-        console.print()
-        console.print(_table(given))
+        parts.append([_table(given)])
     lo, hi = start or 0.0, min(end or given.duration or 0.0, given.duration or 0.0)
     if hi > lo and (given.moments or given.curve is not None):
-        console.print()
-        for line in _timeline(given, lo, hi, console):
-            console.print(line, no_wrap=True, overflow="crop")
+        parts.append(_timeline(given, lo, hi, console))
+    for index, part in enumerate(part for part in parts if part):
+        if index:
+            console.print()
+        for line in part:
+            console.print(line, overflow="fold")
     for note in given.notes:
         console.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
 
@@ -78,12 +80,12 @@ def _table(given: Answer) -> Table:
     return table
 
 
-def _timeline(given: Answer, lo: float, hi: float, console: Console) -> list[Text]:
+def _timeline(given: Answer, lo: float, hi: float, console: Console) -> list[RenderableType]:
     """Lines of equal width: the curve, the moments, the axis with its times."""
     width = max(20, min(console.width, 100))
     plain = console.options.ascii_only
     edges = np.linspace(lo, hi, width + 1)
-    lines = []
+    lines: list[RenderableType] = []
     if given.curve is not None and len(given.curve):
         lines.append(_curve(given, (edges[:-1] + edges[1:]) / 2, plain))
     lines.append(_bar(given, edges, plain))
@@ -95,26 +97,23 @@ def _curve(given: Answer, centres: np.ndarray, plain: bool) -> Text:
     assert given.curve is not None
     levels = LEVELS_ASCII if plain else LEVELS
     heights = np.clip(given.curve.at(centres), 0.0, 1.0)
-    cells = np.ceil(heights * (len(levels) - 1) - 0.25).astype(int).clip(0, len(levels) - 1)
+    cells = np.round(heights * (len(levels) - 1)).astype(int)
     return Text("".join(levels[cell] for cell in cells), style="cyan")
 
 
 def _bar(given: Answer, edges: np.ndarray, plain: bool) -> Text:
-    """Every moment takes at least one cell; where two meet, the better one is on top."""
+    """Every moment takes at least one cell, its first cell shows its number; where two meet, the better is on top."""
     width = len(edges) - 1
-    owner = np.full(width, -1)
+    full, empty = ("#", "-") if plain else ("█", "─")
+    cells = [(empty, "dim")] * width
     for index in reversed(range(len(given.moments))):
-        moment = given.moments[index]
+        moment, colour = given.moments[index], COLOURS[index % len(COLOURS)]
         first = int(np.clip(np.searchsorted(edges, moment.start, side="right") - 1, 0, width - 1))
         last = int(np.clip(np.searchsorted(edges, moment.end, side="left") - 1, first, width - 1))
-        owner[first : last + 1] = index
-    full, empty = ("#", "-") if plain else ("█", "─")
-    line = Text()
-    for index in owner:
-        line.append(
-            full if index >= 0 else empty, style=COLOURS[index % len(COLOURS)] if index >= 0 else "dim"
-        )
-    return line
+        cells[first : last + 1] = [(full, colour)] * (last + 1 - first)
+        number = str(index + 1)
+        cells[first : first + 1] = [(number if len(number) == 1 else full, f"bold reverse {colour}")]
+    return Text.assemble(*cells)
 
 
 def _axis(lo: float, hi: float, width: int) -> Text:

@@ -24,6 +24,9 @@ FRAME_IN = 0.85
 STRIP_IN = (0.55, 1.5)
 """How high the strip may be, inches; between these the frames' own shape decides."""
 
+UNASKED = {"highlight": "what stands out", "caption": "what happens"}
+"""The title where there is no query."""
+
 INK, QUIET, GRID = "#1b2330", "#6b7686", "#e6e9ee"
 CURVE = "#2f6fde"
 SHADES = ("#0f9d76", "#e08a1e", "#9055d6", "#d6457a", "#3a8fb7")
@@ -45,7 +48,7 @@ def draw(
     times, images = _strip(video, lo, hi)
     height, width = images.shape[1:3]
     strip_in = float(np.clip((WIDTH_IN - 1.1) / len(times) * height / width, *STRIP_IN))
-    title = textwrap.wrap(_line(answer.query or answer.kind), 96)[:2]
+    title = textwrap.wrap(_line(answer.query or UNASKED.get(answer.kind, answer.kind)), 96)[:2]
     words = textwrap.wrap(_line(answer.text), 108)[:4]
     head_in = 0.30 + 0.30 * len(title) + 0.24 * len(words)
     plot_in, gap_in, foot_in = 1.75, 0.42, 0.62
@@ -141,7 +144,7 @@ def _draw_curve(axes: Any, answer: Answer, lo: float, hi: float) -> None:
         axes.set_ylabel(curve.name, color=QUIET, fontsize=9)
     for index, moment in enumerate(answer.moments):
         _draw_moment(axes, moment, _shade(index), top, lo, hi)
-    axes.set(xlim=(lo, hi), ylim=(0, top), yticks=(0, 0.5, 1))
+    axes.set(xlim=(lo, hi), ylim=(0, top), yticks=() if curve is None else (0, 0.5, 1))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 1.5, 2, 3, 5, 6, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value, hi)))
     axes.tick_params(colors=QUIET, labelsize=8, length=0, pad=5)
@@ -182,7 +185,7 @@ def _shade(index: int) -> str:
 def _clock(seconds: float, longest: float) -> str:
     """Seconds for short videos, minutes and hours for long ones."""
     if longest < 120:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
+        return f"{seconds:.{1 if longest > 3 else 2}f}".rstrip("0").rstrip(".") + " s"
     whole = round(seconds)
     if longest < 3600:
         return f"{whole // 60}:{whole % 60:02d}"

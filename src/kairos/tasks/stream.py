@@ -72,7 +72,7 @@ def watch(
         session.see(np.stack(chunk), audio)
         ticks += len(chunk)
         if progress is not None:
-            progress(min(ticks / rate, stop - begin), stop - begin)
+            progress(stop - begin if ticks >= wanted else ticks / rate, stop - begin)
     seen = stop if ticks >= wanted else min(stop, begin + ticks / rate)
     session.end(seen - begin)
 
