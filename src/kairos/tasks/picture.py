@@ -21,6 +21,13 @@ __all__ = ["draw"]
 WIDTH_IN, DPI = 12.0, 150
 FRAME_IN = 0.85
 """How high a frame should be, inches; it decides how many fit."""
+PLOT_IN, LANE_IN = 1.75, 0.44
+MOST_LANES = 8
+"""Moments that find no place in so many lanes are drawn in the last one, without their words."""
+
+LETTER_IN = 0.082
+"""How wide a letter of a label is on average, inches."""
+
 STRIP_IN = (0.55, 1.5)
 """How high the strip may be, inches; between these the frames' own shape decides."""
 
@@ -46,12 +53,15 @@ def draw(
     hi = min(end or video.duration, video.duration)
     hi = hi if hi > lo else lo + 1e-3
     times, images = _strip(video, lo, hi)
-    height, width = images.shape[1:3]
-    strip_in = float(np.clip((WIDTH_IN - 1.1) / len(times) * height / width, *STRIP_IN))
+    height = images.shape[1]
+    strip_in = float(np.clip(height / DPI, *STRIP_IN))
     title = textwrap.wrap(_line(answer.query or UNASKED.get(answer.kind, answer.kind)), 96)[:2]
     words = textwrap.wrap(_line(answer.text), 108)[:4]
+    lanes = _lanes(answer, lo, hi)
+    if lanes and answer.kind == "caption":
+        words = []  # they stand at their moments
     head_in = 0.30 + 0.30 * len(title) + 0.24 * len(words)
-    plot_in, gap_in, foot_in = 1.75, 0.42, 0.62
+    plot_in, gap_in, foot_in = PLOT_IN if not lanes else LANE_IN * min(1 + max(lanes), MOST_LANES), 0.42, 0.62
     total = head_in + strip_in + gap_in + plot_in + foot_in
 
     figure = Figure(figsize=(WIDTH_IN, total), dpi=DPI, facecolor="white")
@@ -61,7 +71,11 @@ def draw(
     strip = figure.add_axes((left, 1 - (head_in + strip_in) / total, wide, strip_in / total))
     plot = figure.add_axes((left, foot_in / total, wide, plot_in / total))
     _draw_strip(strip, times, images, answer, lo, hi)
-    _draw_curve(plot, answer, lo, hi)
+    _draw_axis(plot, lo, hi)
+    if lanes:
+        _draw_lanes(plot, answer, lanes, lo, hi)
+    else:
+        _draw_curve(plot, answer, lo, hi)
     if answer.notes:
         note = textwrap.shorten(_line("; ".join(answer.notes)), 150)
         figure.text(left, 0.09 / total, note, color="#b3561d", fontsize=8, va="bottom")
@@ -71,12 +85,12 @@ def draw(
 
 
 def _strip(video: Video, lo: float, hi: float) -> tuple[np.ndarray, np.ndarray]:
-    """Times (n,) in seconds, each the middle of its cell, and images (n, H, W, 3)."""
+    """Times (n,) in seconds, each the middle of its cell, and images (n, H, W, 3) that fit into a cell."""
     wide, high = video.size
     aspect = wide / max(1, high)
     count = int(np.clip(round((WIDTH_IN - 1.1) / (FRAME_IN * aspect)), 5, 14))
-    pixels = (WIDTH_IN - 1.1) * DPI / count
-    size = (max(2, round(pixels)), max(2, round(pixels / aspect)))
+    width_in = min((WIDTH_IN - 1.1) / count, STRIP_IN[1] * aspect)
+    size = (max(2, round(width_in * DPI)), max(2, round(width_in / aspect * DPI)))
     wanted = lo + (np.arange(count) + 0.5) * (hi - lo) / count
     return wanted, video.frames(wanted.tolist(), size=size).images
 
@@ -100,12 +114,13 @@ def _head(figure: Any, title: list[str], words: list[str], answer: Answer, left:
 def _draw_strip(
     axes: Any, times: np.ndarray, images: np.ndarray, answer: Answer, lo: float, hi: float
 ) -> None:
-    cell = (hi - lo) / len(times)
-    pad = 0.018 * cell
+    width_in = images.shape[2] / DPI * 0.965  # a little air between frames
+    half = width_in / (WIDTH_IN - 1.1) * (hi - lo) / 2
+    tall = min(1.0, images.shape[1] / DPI / STRIP_IN[0])
     for time, image in zip(times, images, strict=True):
         axes.imshow(
             image,
-            extent=(time - cell / 2 + pad, time + cell / 2 - pad, 0, 1),
+            extent=(time - half, time + half, 0.5 - tall / 2, 0.5 + tall / 2),
             aspect="auto",
             interpolation="lanczos",
         )
@@ -130,9 +145,21 @@ def _draw_strip(
     axes.axis("off")
 
 
-def _draw_curve(axes: Any, answer: Answer, lo: float, hi: float) -> None:
+def _draw_axis(axes: Any, lo: float, hi: float) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    axes.set_xlim(lo, hi)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 1.5, 2, 3, 5, 6, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value, hi)))
+    axes.tick_params(colors=QUIET, labelsize=8, length=0, pad=5)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color("#c3c9d2")
+
+
+def _draw_curve(axes: Any, answer: Answer, lo: float, hi: float) -> None:
+    """The relevance, and the moments as shaded spans over it."""
     curve = answer.curve
     top = 1.16 if answer.moments else 1.04
     if curve is not None and len(curve):
@@ -144,15 +171,49 @@ def _draw_curve(axes: Any, answer: Answer, lo: float, hi: float) -> None:
         axes.set_ylabel(curve.name, color=QUIET, fontsize=9)
     for index, moment in enumerate(answer.moments):
         _draw_moment(axes, moment, _shade(index), top, lo, hi)
-    axes.set(xlim=(lo, hi), ylim=(0, top), yticks=() if curve is None else (0, 0.5, 1))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 1.5, 2, 3, 5, 6, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value, hi)))
-    axes.tick_params(colors=QUIET, labelsize=8, length=0, pad=5)
+    axes.set(ylim=(0, top), yticks=() if curve is None else (0, 0.5, 1))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color("#c3c9d2")
+
+
+def _lanes(answer: Answer, lo: float, hi: float) -> list[int]:
+    """One lane for each moment, so that neither moments nor their words overlap; empty where none has words."""
+    if not any(moment.label for moment in answer.moments):
+        return []
+    second_in = (WIDTH_IN - 1.1) / (hi - lo)
+    free: list[float] = []
+    lanes = []
+    for moment in answer.moments:
+        words_s = len(moment.label or "") * LETTER_IN / second_in
+        start = min(moment.start, hi - words_s)
+        lane = next((index for index, until in enumerate(free) if until <= start), len(free))
+        if lane >= MOST_LANES:
+            lanes.append(lane)
+            continue
+        free[lane : lane + 1] = [max(moment.end, start + words_s) + 0.12 / second_in]
+        lanes.append(lane)
+    return lanes
+
+
+def _draw_lanes(axes: Any, answer: Answer, lanes: list[int], lo: float, hi: float) -> None:
+    """Every moment as a bar with its words above it."""
+    for index, (moment, lane) in enumerate(zip(answer.moments, lanes, strict=True)):
+        start, end, shade = max(moment.start, lo), min(moment.end, hi), _shade(index)
+        words = _line(moment.label or "") if lane < MOST_LANES else ""
+        lane = min(lane, MOST_LANES - 1)
+        wide = len(words) * LETTER_IN * (hi - lo) / (WIDTH_IN - 1.1)
+        right = start + wide > hi
+        axes.plot([start, end], [lane + 0.72, lane + 0.72], color=shade, linewidth=6, solid_capstyle="butt")
+        axes.text(
+            hi if right else start,
+            lane + 0.52,
+            words,
+            color=shade,
+            fontsize=9,
+            ha="right" if right else "left",
+            va="bottom",
+        )
+    axes.set(ylim=(min(1 + max(lanes), MOST_LANES), 0), yticks=())
+    axes.grid(axis="x", color=GRID, linewidth=0.8)
 
 
 def _draw_moment(axes: Any, moment: Moment, shade: str, top: float, lo: float, hi: float) -> None:
