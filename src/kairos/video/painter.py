@@ -37,7 +37,7 @@ class Painter:
         scaled = self._reformatter.reformat(
             frame, width=width, height=height, format="rgb24", interpolation=self._area, threads=1
         )
-        image: NDArray[np.uint8] = scaled.to_ndarray()
+        image = np.asarray(scaled.to_ndarray(), dtype=np.uint8)
         return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 

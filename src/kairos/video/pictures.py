@@ -291,11 +291,10 @@ class _Watch:
         """Nothing follows: what is lost is lost until the claimed end, and a file that ends early was cut."""
         tail = (last if self._good is None else self._good) + self._step
         claimed = self._source.picture_end or self._source.duration
-        if self._lost_at is not None:
-            start = min([self._lost_at, *(t for t, _ in self._pending), tail])
-            self._damage.add(max(start, 0.0), claimed, "picture")
-            return
         reach = tail if self._source.picture_end is not None else max(tail, sound_end)
+        if self._lost_at is not None:
+            tail = reach = max(0.0, min([self._lost_at, *(t for t, _ in self._pending), tail]))
+            self._damage.add(tail, claimed, "picture")
         if last > -float("inf") and reach < claimed - max(0.25, 3 * self._step):
             self._damage.cut(tail, claimed, measured=True)
 

@@ -6,6 +6,7 @@ start and damage become silence of the right length, and a drift is corrected as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
@@ -97,10 +98,19 @@ def _resampled(
                 run = None
             if time >= end:
                 break
-            run = run or _Run(time, own_rate, rate)
+            if run is None:
+                skip = _on_grid((time - start) * own_rate, own_rate / rate)
+                samples, time = samples[skip:], time + skip / own_rate
+                run = _Run(time, own_rate, rate)
             yield from run.add(samples)
     if run is not None:
         yield from run.flush()
+
+
+def _on_grid(offset: float, step: float) -> int:
+    """How many samples to leave out so that the next falls nearest to the grid: a part then equals the same part of the whole."""
+    few = range(math.ceil(step))
+    return min(few, key=lambda skip: abs((offset + skip) / step - round((offset + skip) / step)), default=0)
 
 
 class _Run:

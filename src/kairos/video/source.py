@@ -10,14 +10,15 @@ import os
 import stat
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from kairos.errors import VideoError
 from kairos.video.video import StreamInfo
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.audio.stream import AudioStream
+    from av.container import InputContainer
     from av.stream import Stream
     from av.video.stream import VideoStream
 
@@ -29,6 +30,7 @@ FORMATS = (
     "mp3,wav,flac,aac,aiff,w64,ac3"
 )
 MAX_PIXELS = 1 << 28  # 16384 x 16384 of luma: 400 MB a frame
+TAIL_PACKETS = 1000  # read at the end of a file to find its last frame; a group of pictures is shorter
 MAX_DURATION_S = 1e6  # eleven days; a longer claim is a broken header
 
 
@@ -97,6 +99,8 @@ class Source:
             )
         start = _start(container, picture, sound)
         picture_end = _end(picture, start)
+        if picture_end is not None and "mp4" in container.format.name:
+            picture_end = max(picture_end, _last_end(container, picture, start))
         sound_end = None if sound is None else _end(sound, start)
         ends = [end for end in (picture_end, sound_end) if end is not None]
         if picture_end is None and container.duration:
@@ -197,6 +201,21 @@ def _end(stream: Stream, start: Fraction) -> float | None:
     begin = Fraction(stream.start_time) * stream.time_base if stream.start_time is not None else start
     end = float(begin + stream.duration * stream.time_base - start)
     return end if 0.0 < end <= MAX_DURATION_S else None
+
+
+def _last_end(container: InputContainer, picture: Stream, start: Fraction) -> float:
+    """The end of the last frames: an MP4's own duration counts in decoding order and may stop before them."""
+    import av
+
+    end, stop = Fraction(0), int(start / picture.time_base) + (picture.duration or 0)  # type: ignore[operator]
+    try:
+        container.seek(stop, backward=True, stream=picture)
+        for packet in islice(container.demux(picture), TAIL_PACKETS):
+            if packet.pts is not None and packet.time_base is not None:
+                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base - start)
+    except av.FFmpegError:
+        return 0.0
+    return float(end) if end <= MAX_DURATION_S else 0.0
 
 
 def _cut_at(container: InputContainer, picture: Stream, start: Fraction) -> float | None:
