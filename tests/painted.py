@@ -10,11 +10,16 @@ from fakes import COLOURS
 
 
 def write_clip(
-    path: Path, paint: list[tuple[float, float, str]], duration: float = 8.0, *, sound: bool = True
+    path: Path,
+    paint: list[tuple[float, float, str]],
+    duration: float = 8.0,
+    *,
+    sound: bool = True,
+    **container_options: str,
 ) -> Path:
     """One colour at a time, black elsewhere, 10 frames a second; a tone as long as the picture."""
     rate, hz = 10, 16000
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=container_options) as container:
         picture = container.add_stream("mpeg4", rate=rate)
         picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
         picture.gop_size = 5

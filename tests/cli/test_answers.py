@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from fakes import ColourModel
 from painted import write_clip
 
 import kairos
-from kairos.cli.show import clock
 from kairos.tasks import TASKS, ground
 from kairos.timeline import Timeline
 
@@ -36,6 +36,7 @@ def test_an_answer_in_words_moments_and_a_timeline(cli, clip):
     assert inside[-1] == pytest.approx(5.0, abs=0.2)
     assert "watching clip.mp4: 8.0 / 8.0 s" in shown.err
     assert "times real time" in shown.err
+    assert shown.err.count("\n") == 1
 
 
 def test_json_is_one_document_with_every_key(cli, clip):
@@ -140,15 +141,31 @@ def test_a_clip_shorter_than_a_tick(cli, tmp_path):
     assert 0.1 <= span[1] <= 0.3
 
 
-def test_a_file_cut_short_says_from_when_to_when(cli, tmp_path):
-    # A transport stream has no index at its end: what is there before the cut decodes.
-    whole = write_clip(tmp_path / "whole.ts", [(1.0, 2.0, "red")])
-    cut = tmp_path / "cut.ts"
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    shown = cli("ground", cut, "red", "--json")
+@pytest.mark.parametrize("kept", [0.6, 0.8])
+def test_a_file_cut_short_says_from_when_to_when(cli, tmp_path, kept):
+    whole = write_clip(tmp_path / "whole.mp4", [(1.0, 2.0, "red")], movflags="faststart")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * kept)])
+    shown = cli("ground", cut, "red")
     assert shown.code == 0
-    document = json.loads(shown.out)
-    assert len(document["moments"]) == 1
+    assert "1.0 s - 2.0 s" in shown.out
+    (note,) = (line for line in shown.out.splitlines() if line.startswith("note:"))
+    start, end = re.fullmatch(
+        r"note: the file is damaged: (.+) s - (.+) s could not be decoded", note
+    ).groups()
+    assert 2.0 < float(start) < 8.0
+    assert float(end) == pytest.approx(8.0, abs=0.2)
+
+
+def test_a_file_damaged_in_the_middle_says_from_when_to_when(cli, tmp_path):
+    path = write_clip(tmp_path / "clip.ts", [(1.0, 2.0, "red"), (6.5, 7.5, "red")])
+    data = bytearray(path.read_bytes())
+    third = len(data) // 3
+    data[third : third * 2] = bytes(third)
+    path.write_bytes(data)
+    document = json.loads(cli("ground", path, "red", "--json").out)
+    assert sorted(spans(document)) == [(1.0, 2.0), (6.5, 7.5)]
+    assert any(re.search(r"damaged: .* could not be decoded", note) for note in document["notes"])
 
 
 def test_every_option_of_a_task_is_an_option_of_its_command(cli):
@@ -156,11 +173,3 @@ def test_every_option_of_a_task_is_an_option_of_its_command(cli):
         shown = cli(task.name, "--help")
         for option in task.options:
             assert f"--{option.flag} " in shown.out
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.0, "0.0 s"), (3.14, "3.1 s"), (59.97, "1:00.0"), (63.1, "1:03.1"), (3723.52, "1:02:03.5")],
-)
-def test_clock(seconds, words):
-    assert clock(seconds) == words

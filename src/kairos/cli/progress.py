@@ -78,12 +78,14 @@ def _bar(what: str, words: Words) -> Iterator[Update]:
 
 def _lines(what: str, words: Words) -> Update:
     began = said = time.perf_counter()
+    ended = False
 
     def update(done: float, total: float) -> None:
-        nonlocal said
+        nonlocal said, ended
         now = time.perf_counter()
-        if now - said >= EVERY_S or done >= total:
-            said = now
-            print(f"{what}: {words(done, total, now - began)}", file=sys.stderr, flush=True)
+        if now - said < EVERY_S and (done < total or ended):
+            return
+        said, ended = now, done >= total
+        print(f"{what}: {words(done, total, now - began)}", file=sys.stderr, flush=True)
 
     return update

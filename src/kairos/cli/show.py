@@ -11,10 +11,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from kairos.timeline import Answer
+from kairos.tasks.clock import clock
 
-__all__ = ["answer", "clock", "wrote"]
+if TYPE_CHECKING:
+    from kairos.timeline import Answer, Curve
+
+__all__ = ["answer", "wrote"]
 
 LEVELS = "▁▂▃▄▅▆▇█"
 LEVELS_ASCII = "_..:-=+#"
@@ -50,17 +52,6 @@ def wrote(what: str, path: Path) -> None:
     Console(file=sys.stdout, highlight=False).print(f"{what}: {path}", markup=False, soft_wrap=True)
 
 
-def clock(seconds: float) -> str:
-    """Seconds as `3.1 s` below a minute, `1:03.1` and `1:02:03.1` above."""
-    tenths = round(seconds * 10)
-    if tenths < 600:
-        return f"{tenths / 10:.1f} s"
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    tail = f"{rest / 10:04.1f}"
-    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
-
-
 def _table(given: Answer) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
@@ -87,17 +78,21 @@ def _timeline(given: Answer, lo: float, hi: float, console: Console) -> list[Ren
     edges = np.linspace(lo, hi, width + 1)
     lines: list[RenderableType] = []
     if given.curve is not None and len(given.curve):
-        lines.append(_curve(given, (edges[:-1] + edges[1:]) / 2, plain))
+        lines.append(_curve(given.curve, edges, plain))
     lines.append(_bar(given, edges, plain))
     lines.append(_axis(lo, hi, width))
     return lines
 
 
-def _curve(given: Answer, centres: np.ndarray, plain: bool) -> Text:
-    assert given.curve is not None
+def _curve(curve: Curve, edges: np.ndarray, plain: bool) -> Text:
+    """Each cell is as high as the curve gets inside it: no peak of a long video falls between two cells."""
     levels = LEVELS_ASCII if plain else LEVELS
-    heights = np.clip(given.curve.at(centres), 0.0, 1.0)
-    cells = np.round(heights * (len(levels) - 1)).astype(int)
+    heights = curve.at((edges[:-1] + edges[1:]) / 2)
+    inside = (curve.times >= edges[0]) & (curve.times < edges[-1])
+    np.maximum.at(
+        heights, np.searchsorted(edges, curve.times[inside], side="right") - 1, curve.values[inside]
+    )
+    cells = np.round(np.clip(heights, 0.0, 1.0) * (len(levels) - 1)).astype(int)
     return Text("".join(levels[cell] for cell in cells), style="cyan")
 
 
@@ -118,7 +113,7 @@ def _bar(given: Answer, edges: np.ndarray, plain: bool) -> Text:
 
 def _axis(lo: float, hi: float, width: int) -> Text:
     """Round times below the cells where they fall."""
-    step = _round_step((hi - lo) / max(2, width // 14))
+    step = _round_step((hi - lo) / max(2, width // 12))
     cells = [" "] * width
     free = 0
     for k in range(int(np.ceil(lo / step - 1e-9)), int(np.floor(hi / step + 1e-9)) + 1):

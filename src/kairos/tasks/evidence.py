@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kairos.tasks.clock import clock
 from kairos.tasks.stream import Watched, watch
 from kairos.timeline import Answer, Curve, Moment
 
@@ -130,7 +131,7 @@ def answer(
 
 def span_words(moment: Moment) -> str:
     """A moment in words: `from 3.0 s to 5.5 s`."""
-    return f"from {moment.start:.1f} s to {moment.end:.1f} s"
+    return f"from {clock(moment.start)} to {clock(moment.end)}"
 
 
 def _moment(watched: Watched, start: float, end: float, score: float, label: str | None = None) -> Moment:

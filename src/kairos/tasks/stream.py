@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kairos.errors import OptionError
-from kairos.timeline.intervals import intersect
+from kairos.tasks.clock import clock
+from kairos.timeline.intervals import intersect, subtract
 
 if TYPE_CHECKING:
     from kairos.video import Video
@@ -23,6 +24,9 @@ __all__ = ["CHUNK_TICKS", "Progress", "Watched", "damage", "watch"]
 
 LOST_S = 0.5
 """A file that ends this much before its length says is told as damaged; less is how containers round."""
+
+TOLD_S = 0.1
+"""Shorter damage is not told: it would read as the same time twice."""
 
 MOST_NOTES = 5
 """So many damaged places are told one by one."""
@@ -72,7 +76,9 @@ def watch(
         session.see(np.stack(chunk), audio)
         ticks += len(chunk)
         if progress is not None:
-            progress(stop - begin if ticks >= wanted else ticks / rate, stop - begin)
+            progress(min(ticks / rate, stop - begin), stop - begin)
+    if progress is not None:
+        progress(stop - begin, stop - begin)
     seen = stop if ticks >= wanted else min(stop, begin + ticks / rate)
     session.end(seen - begin)
 
@@ -89,12 +95,12 @@ def damage(video: Video, start: float, stop: float, seen: float) -> Iterator[str
     if stop - known > LOST_S and not any(hi >= stop - LOST_S for _, hi in lost):
         lost.append((known, stop))
     mute = [(gap.start, gap.end) for gap in video.gaps if gap.label == "sound"]
-    for spans, what in ((lost, ""), (mute, "the sound of ")):
-        inside = intersect(spans, [(start, stop)])
+    for spans, what in ((lost, ""), (subtract(mute, lost), "the sound of ")):
+        inside = [span for span in intersect(spans, [(start, stop)]).tolist() if span[1] - span[0] >= TOLD_S]
         for lo, hi in inside[:MOST_NOTES]:
-            yield f"the file is damaged: {what}{lo:.1f} s - {hi:.1f} s could not be decoded"
+            yield f"the file is damaged: {what}{clock(lo)} - {clock(hi)} could not be decoded"
         if len(inside) > MOST_NOTES:
-            yield f"the file is damaged in {len(inside) - MOST_NOTES} more places, until {inside[-1][1]:.1f} s"
+            yield f"the file is damaged in {len(inside) - MOST_NOTES} more places, until {clock(inside[-1][1])}"
 
 
 def _looks(fps: float | None, rate: float) -> float:
@@ -117,7 +123,7 @@ def _stop(video: Video, begin: float, end: float | None) -> float:
             f"--start {begin:g} is not inside {video.name}",
             option="start",
             value=begin,
-            hint=f"the video ends at {duration:.1f} s",
+            hint=f"the video ends at {clock(duration)}",
         )
     return duration if end is None else min(end, duration)
 
