@@ -6,11 +6,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 __all__ = ["counting", "watching"]
 
-Update = Callable[[float, float], None]
-"""Takes what is done and what there is in all."""
+
+class Update(Protocol):
+    """Takes what is done and what there is in all; `what` names the work where that changes on the way."""
+
+    def __call__(self, done: float, total: float, what: str | None = None) -> None: ...
+
 
 Words = Callable[[float, float, float], str]
 """Says done, total and seconds taken in words."""
@@ -42,7 +47,7 @@ def _video_words(done: float, total: float, took: float) -> str:
 @contextmanager
 def _progress(what: str, words: Words, quiet: bool) -> Iterator[Update]:
     if quiet:
-        yield lambda done, total: None
+        yield _silence
     elif sys.stderr.isatty():
         with _bar(what, words) as update:
             yield update
@@ -50,42 +55,45 @@ def _progress(what: str, words: Words, quiet: bool) -> Iterator[Update]:
         yield _lines(what, words)
 
 
+def _silence(done: float, total: float, what: str | None = None) -> None:
+    pass
+
+
 @contextmanager
-def _bar(what: str, words: Words) -> Iterator[Update]:
+def _bar(first: str, words: Words) -> Iterator[Update]:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False)
     began = time.perf_counter()
-    last = (0.0, 0.0)
+    last = ""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
     with Progress(*columns, console=console, transient=True) as bar:
-        row = bar.add_task(escape(what), total=None, words="")
+        row = bar.add_task(escape(first), total=None, words="")
 
-        def update(done: float, total: float) -> None:
+        def update(done: float, total: float, what: str | None = None) -> None:
             nonlocal last
-            last = (done, total)
-            took = time.perf_counter() - began
-            bar.update(row, completed=done, total=total, words=words(done, total, took))
+            said = words(done, total, time.perf_counter() - began)
+            last = f"{what or first}: {said}"
+            bar.update(row, completed=done, total=total, words=said, description=escape(what or first))
 
         yield update
-    if last[1]:
-        console.print(
-            f"{what}: {words(*last, time.perf_counter() - began)}", style="dim", markup=False, highlight=False
-        )
+    if last:
+        console.print(last, style="dim", markup=False)
 
 
-def _lines(what: str, words: Words) -> Update:
+def _lines(first: str, words: Words) -> Update:
     began = said = time.perf_counter()
     ended = False
 
-    def update(done: float, total: float) -> None:
+    def update(done: float, total: float, what: str | None = None) -> None:
         nonlocal said, ended
         now = time.perf_counter()
         if now - said < EVERY_S and (done < total or ended):
+            ended = ended and done >= total
             return
         said, ended = now, done >= total
-        print(f"{what}: {words(done, total, now - began)}", file=sys.stderr, flush=True)
+        print(f"{what or first}: {words(done, total, now - began)}", file=sys.stderr, flush=True)
 
     return update

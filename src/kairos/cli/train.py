@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kairos.cli import document, options, save
-from kairos.errors import ConfigError
+from kairos.errors import ConfigError, OptionError
 
 NAME, HELP = "train", "Train a model from a recipe; run again, it goes on where it stopped."
 
@@ -19,9 +21,9 @@ def run(
         Path | None,
         typer.Option("--out", help="Folder of the run; runs/RECIPE if left out.", show_default=False),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, or auto.")] = "auto",
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:N, or auto.")] = "auto",
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start anew where a run is already in the folder.")
+        bool, typer.Option("--fresh", help="Begin a new run; refuse a folder that holds one.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and end.")] = False,
     as_json: options.Json = False,
@@ -36,18 +38,51 @@ def run(
     folder = out if out is not None else Path("runs") / recipe.stem
     save.check_folder(folder, "--out")
 
-    from kairos.cli.progress import counting
-    from kairos.train import run as train
-
-    with counting(f"training {recipe.stem}", "steps", quiet=quiet) as progress:
-        result: Any = train(
-            recipe, out=folder, resume=not fresh, dry_run=dry_run, device=device, progress=progress
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise OptionError(
+            f"--device {device} is none", option="device", value=device, hint="give cpu, cuda, cuda:N or auto"
         )
-    report = {**document.head("train"), "recipe": str(recipe), "out": str(folder), "dry_run": dry_run}
-    report |= result if isinstance(result, dict) else {"result": result}
+
+    from kairos.cli.progress import counting
+    from kairos.train.run import run as train
+
+    with counting(f"training {recipe.stem}", "steps", quiet=quiet) as update:
+
+        def progress(stage: str, step: int, steps: int, losses: Mapping[str, float]) -> None:
+            loss = f", loss {losses['loss']:.4f}" if "loss" in losses else ""
+            update(step, steps, f"{stage}{loss}")
+
+        plan = train(
+            recipe, out=folder, resume=not fresh, dry_run=dry_run, device=_device(device), progress=progress
+        )
     if as_json:
-        document.emit(report)
+        document.emit({**document.head("train"), "dry_run": dry_run, **plan})
     else:
-        for key, value in report.items():
-            if key not in ("kairos", "version") and value is not None:
-                typer.echo(f"{key}: {value}")
+        _show(plan)
+
+
+def _device(given: str) -> str:
+    """The device to train on; raises OptionError where a GPU is asked for that is not there."""
+    import torch
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if given == "auto":
+        return "cuda" if gpus else "cpu"
+    if given != "cpu" and int(given.partition(":")[2] or 0) >= gpus:
+        raise OptionError(
+            f"--device {given} is not there: torch sees {gpus} GPUs",
+            option="device",
+            value=given,
+            hint="leave --device out, or see `kairos doctor`",
+        )
+    return given
+
+
+def _show(plan: Mapping[str, Any]) -> None:
+    for key, value in plan.items():
+        if key == "stages":
+            for stage in value:
+                rest = ", ".join(f"{name} {number}" for name, number in stage.items() if name != "name")
+                typer.echo(f"stage {stage['name']}: {rest}")
+        else:
+            typer.echo(f"{key}: {value}")

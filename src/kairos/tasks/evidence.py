@@ -144,4 +144,8 @@ def _about(model: Any, video: Video) -> dict[str, Any]:
         os.fspath(video.path).encode("utf-8", "replace").decode()
     )  # a file name may hold bytes that are no text
     duration = float(video.duration)
-    return {"video": path, "duration": duration, "model": model.config.name}
+    return {
+        "video": path,
+        "duration": duration,
+        "model": str(getattr(model, "name", None) or model.config.name),
+    }
