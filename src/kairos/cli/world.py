@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kairos.cli import document, options, save
+from kairos.errors import OptionError
 from kairos.tasks import Option
 
 HELP = "The procedural world: render clips with exact labels."
@@ -37,6 +38,12 @@ def render(
     COUNT.check(count)
     SEED.check(seed)
     save.check_folder(out, "--out")
+
+    from kairos.world.scene import SPLITS
+
+    if split not in SPLITS:
+        hint = f"choose one of {', '.join(SPLITS)}"
+        raise OptionError(f"--split {split} is unknown", option="split", value=split, hint=hint)
 
     from kairos.cli.progress import counting
     from kairos.world import render_split
