@@ -28,7 +28,7 @@ def loaded(monkeypatch):
         paths.append(path)
         return ColourModel()
 
-    monkeypatch.setattr(kairos, "load", load, raising=False)
+    monkeypatch.setitem(kairos.__dict__, "load", load)  # without a look at the real one, which would load torch
     return paths
 
 
