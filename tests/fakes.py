@@ -20,7 +20,10 @@ WORDS = {*COLOURS, "the", "when", "is", "it", "what", "loud", "?"}
 
 class ColourModel:
     def __init__(self, fps: float = 2.0, image_size: int = 16, audio_rate: int = 8000) -> None:
-        self.config = SimpleNamespace(fps=fps, image_size=image_size, audio_rate=audio_rate, name="colours")
+        self.config = SimpleNamespace(
+            fps=fps, image_size=image_size, audio_rate=audio_rate, presence_threshold=0.5
+        )
+        self.name = "colours"
 
     def unknown_words(self, text: str) -> list[str]:
         return [word for word in text.lower().split() if word not in WORDS]
@@ -35,7 +38,7 @@ class ColourSession:
         self.frames = np.zeros((0, 3))
         self.loud: list[float] = []
         self.chunks: list[int] = []
-        self.query: str | None = None
+        self.said: list[str] = []
         self.length: float | None = None
 
     def see(self, frames: np.ndarray, audio: np.ndarray | None) -> None:
@@ -53,7 +56,14 @@ class ColourSession:
         self.chunks.append(len(frames))
 
     def say(self, query: str) -> None:
-        self.query = query
+        self.said.append(query)
+
+    def rollback(self) -> None:
+        self.said.pop()
+
+    @property
+    def query(self) -> str | None:
+        return self.said[-1] if self.said else None
 
     def end(self, duration_s: float) -> None:
         self.length = duration_s
@@ -91,8 +101,9 @@ class ColourSession:
     def captions(self) -> list[tuple[float, float, str, float]]:
         told = []
         for colour in COLOURS:
-            self.query = colour
+            self.say(colour)
             told += [(start, end, f"the picture is {colour}", score) for start, end, score in self.spans()]
+            self.rollback()
         return told
 
     def _relevance(self) -> np.ndarray:

@@ -8,6 +8,7 @@ from kairos.tasks.option import TOP, WATCHING, Option
 from kairos.tasks.task import Task
 
 if TYPE_CHECKING:
+    from kairos.tasks.protocol import Model
     from kairos.timeline import Answer
     from kairos.video import Video
 
@@ -19,7 +20,7 @@ MAX_WORDS = Option(
 
 
 def _ask(
-    model: Any, video: Video, query: str, *, top: int, max_words: int, progress: Any, **watching: Any
+    model: Model, video: Video, query: str, *, top: int, max_words: int, progress: Any, **watching: Any
 ) -> Answer:
     from kairos.tasks import evidence
 

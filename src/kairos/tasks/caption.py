@@ -8,13 +8,14 @@ from kairos.tasks.option import WATCHING
 from kairos.tasks.task import Task
 
 if TYPE_CHECKING:
+    from kairos.tasks.protocol import Model
     from kairos.timeline import Answer
     from kairos.video import Video
 
 __all__ = ["caption"]
 
 
-def _caption(model: Any, video: Video, query: None, *, progress: Any, **watching: Any) -> Answer:
+def _caption(model: Model, video: Video, query: None, *, progress: Any, **watching: Any) -> Answer:
     from kairos.tasks import evidence
 
     session, watched = evidence.watch_for(query, model, video, progress=progress, **watching)

@@ -12,6 +12,7 @@ from kairos.tasks.stream import Watched, watch
 from kairos.timeline import Answer, Curve, Moment
 
 if TYPE_CHECKING:
+    from kairos.tasks.protocol import Model, Session
     from kairos.video import Video
 
 __all__ = [
@@ -27,8 +28,11 @@ __all__ = [
     "watch_for",
 ]
 
+MOST_NAMED = 8
+"""So many unknown words are named in an answer's text; `unknown_words` holds them all."""
 
-def watch_for(query: str | None, model: Any, video: Video, **watching: Any) -> tuple[Any, Watched]:
+
+def watch_for(query: str | None, model: Model, video: Video, **watching: Any) -> tuple[Session, Watched]:
     """Opens a session whose user speaks first (where there is a query) and shows it the video."""
     session = model.session()
     if query:
@@ -36,19 +40,19 @@ def watch_for(query: str | None, model: Any, video: Video, **watching: Any) -> t
     return session, watch(session, video, config=model.config, **watching)
 
 
-def moments(session: Any, watched: Watched, top: int) -> tuple[Moment, ...]:
+def moments(session: Session, watched: Watched, top: int) -> tuple[Moment, ...]:
     """The spans of the current query as moments, best first: what `ground` returns and `ask` cites."""
     found = [_moment(watched, *span) for span in session.spans(top=top)]
     return tuple(sorted((m for m in found if m.duration > 0), key=lambda m: -m.score))
 
 
-def captions(session: Any, watched: Watched) -> tuple[Moment, ...]:
+def captions(session: Session, watched: Watched) -> tuple[Moment, ...]:
     """The events that the session tells, in the order of time, each labelled with its words."""
     told = [_moment(watched, start, end, score, text) for start, end, text, score in session.captions()]
     return tuple(sorted((m for m in told if m.duration > 0), key=lambda m: (m.start, m.end)))
 
 
-def curve(name: str, session: Any, watched: Watched) -> Curve:
+def curve(name: str, session: Session, watched: Watched) -> Curve:
     """The session's scores of that name at the end of each tick."""
     scores = session.scores
     times = np.minimum(watched.start + np.asarray(scores.times, np.float64), watched.end)
@@ -64,17 +68,19 @@ def stretch(given: Curve) -> Curve:
     return given.replace(values=(given.values - low) / (high - low))
 
 
-def presence_threshold(model: Any) -> float:
+def presence_threshold(model: Model) -> float:
     """Below it a model holds that what is asked for is not in the video."""
-    return float(getattr(model.config, "presence_threshold", 0.5))
+    return float(model.config.presence_threshold)
 
 
-def unknown_words(kind: str, model: Any, video: Video, query: str) -> Answer | None:
+def unknown_words(kind: str, model: Model, video: Video, query: str) -> Answer | None:
     """The answer to a query with words that the model has never seen; None where it knows them all."""
     words = tuple(model.unknown_words(query))
     if not words:
         return None
-    named = ", ".join(f'"{word}"' for word in words)
+    named = ", ".join(f'"{word}"' for word in words[:MOST_NAMED])
+    if len(words) > MOST_NAMED:
+        named += f" and {len(words) - MOST_NAMED} words more"
     return Answer(
         kind=kind,
         query=query,
@@ -90,7 +96,7 @@ def unknown_words(kind: str, model: Any, video: Video, query: str) -> Answer | N
 
 
 def absent(
-    kind: str, model: Any, video: Video, query: str, session: Any, watched: Watched, confidence: float
+    kind: str, model: Model, video: Video, query: str, session: Session, watched: Watched, confidence: float
 ) -> Answer:
     """The answer where the thing asked for is not in the video: no moments."""
     where = "this video" if watched.start <= 0 else "this part of the video"
@@ -110,7 +116,7 @@ def absent(
 
 def answer(
     kind: str,
-    model: Any,
+    model: Model,
     video: Video,
     query: str,
     watched: Watched,
@@ -139,7 +145,7 @@ def _moment(watched: Watched, start: float, end: float, score: float, label: str
     return Moment(begin, max(begin, stop), float(score), label).clamp(watched.start, watched.end)
 
 
-def _about(model: Any, video: Video) -> dict[str, Any]:
+def _about(model: Model, video: Video) -> dict[str, Any]:
     path = (
         os.fspath(video.path).encode("utf-8", "replace").decode()
     )  # a file name may hold bytes that are no text
@@ -147,5 +153,5 @@ def _about(model: Any, video: Video) -> dict[str, Any]:
     return {
         "video": path,
         "duration": duration,
-        "model": str(getattr(model, "name", None) or model.config.name),
+        "model": model.name,
     }

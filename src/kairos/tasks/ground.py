@@ -8,13 +8,14 @@ from kairos.tasks.option import TOP, WATCHING
 from kairos.tasks.task import Task
 
 if TYPE_CHECKING:
+    from kairos.tasks.protocol import Model
     from kairos.timeline import Answer
     from kairos.video import Video
 
 __all__ = ["ground"]
 
 
-def _ground(model: Any, video: Video, query: str, *, top: int, progress: Any, **watching: Any) -> Answer:
+def _ground(model: Model, video: Video, query: str, *, top: int, progress: Any, **watching: Any) -> Answer:
     from kairos.tasks import evidence
 
     if (refusal := evidence.unknown_words("ground", model, video, query)) is not None:

@@ -11,6 +11,7 @@ from kairos.tasks.option import TOP, WATCHING
 from kairos.tasks.task import Task
 
 if TYPE_CHECKING:
+    from kairos.tasks.protocol import Model
     from kairos.timeline import Answer
     from kairos.video import Video
 
@@ -21,7 +22,7 @@ STANDS_OUT = 0.5
 
 
 def _highlight(
-    model: Any, video: Video, query: str | None, *, top: int, progress: Any, **watching: Any
+    model: Model, video: Video, query: str | None, *, top: int, progress: Any, **watching: Any
 ) -> Answer:
     from kairos.tasks import evidence
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from kairos.tasks.clock import clock
 from kairos.timeline.intervals import intersect, subtract
 
 if TYPE_CHECKING:
+    from kairos.tasks.protocol import Config, Session
     from kairos.video import Video
 
 __all__ = ["CHUNK_TICKS", "Progress", "Watched", "damage", "watch"]
@@ -49,10 +50,10 @@ class Watched:
 
 
 def watch(
-    session: Any,
+    session: Session,
     video: Video,
     *,
-    config: Any,
+    config: Config,
     start: float | None = None,
     end: float | None = None,
     fps: float | None = None,

@@ -87,6 +87,10 @@ class Task:
     def check_query(self, query: str | None) -> str | None:
         """Returns the query without stray spaces, None where there is none; raises InputError."""
         words = " ".join(query.split()) if query else ""
+        if not words.isascii() and words != words.encode("utf-8", "replace").decode():
+            raise InputError(
+                f"{self.name}: the query is not UTF-8 text", hint="check the terminal's encoding"
+            )
         if not words and self.query == "required":
             raise InputError(f"{self.name} needs a query", hint="say in words what to look for")
         if words and self.query == "none":
