@@ -1,0 +1,131 @@
+"""The Kairos model: towers, Fuseformer, query track and language model as one class of any size.
+
+    vision tower + audio tower -> Fuseformer -> frame states -> language model
+                                                    '- query track -> scores, spans -> evidence -^
+
+Shapes: B clips, T ticks, S slots, N tokens a frame state, D width, Q queries, L words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from kairos.model.audio import AudioTower
+from kairos.model.config import KairosConfig
+from kairos.model.fuseformer import FusePast, Fuseformer
+from kairos.model.language import Speech
+from kairos.model.track import QueryEncoder, QueryTrack
+from kairos.model.vision import VisionTower
+from kairos.model.words import normal
+from kairos.video.mel import log_mel
+
+if TYPE_CHECKING:
+    from kairos.model.session import Session
+
+
+@dataclass
+class Perceived:
+    """What the towers make of T ticks: everything that later stages need of the pixels and the sound."""
+
+    slots: Tensor  # (B, T, S, C)
+    attributes: Tensor  # (B, T, S, A)
+    scene: Tensor  # (B, T, C)
+    sounds: Tensor  # (B, T, a, C')
+    sound: Tensor  # (B, T, C')
+
+    def fields(self) -> tuple[Tensor, ...]:
+        return self.slots, self.attributes, self.scene, self.sounds, self.sound
+
+
+class KairosModel(PreTrainedModel):
+    """Any size of Kairos; saved and loaded in the Hugging Face layout, safetensors only."""
+
+    config_class = KairosConfig
+    base_model_prefix = "kairos"
+    main_input_name = "frames"
+    _supports_sdpa = True
+
+    def __init__(self, config: KairosConfig, names: list[int] | None = None) -> None:
+        super().__init__(config)
+        self.vision, self.audio = VisionTower(config), AudioTower(config)
+        self.fuseformer = Fuseformer(config)
+        self.encoder, self.track = QueryEncoder(config), QueryTrack(config)
+        self.speech = Speech(config, names or list(range(config.colours + config.shapes - 1)))
+        self.tokenizer: PreTrainedTokenizerFast | None = None
+        self._tied_weights_keys = {"speech.decoder.lm_head.weight": "speech.decoder.model.embed_tokens.weight"}
+        self.all_tied_weights_keys = dict(self._tied_weights_keys)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Modules initialise themselves."""
+
+    # perception ----------------------------------------------------------------------------------------------
+
+    def perceive(self, frames: Tensor, previous: Tensor, waves: Tensor) -> Perceived:
+        """uint8 frames (T, H, W, 3), the frames a tick before, and sound (T, n) of each tick -> features of one clip."""
+        slots, attributes, scene = self.vision(frames, previous)
+        sounds, sound = self.audio(log_mel(waves, rate_hz=self.config.audio_rate))
+        return Perceived(*(x[None] for x in (slots, attributes, scene, sounds, sound)))
+
+    def fuse(self, seen: Perceived, past: FusePast | None = None) -> tuple[Tensor, FusePast]:
+        """Frame states (B, T, N, D)."""
+        return self.fuseformer(*seen.fields(), past=past)
+
+    def query(self, words: Tensor, known: Tensor) -> Tensor:
+        """Word ids (R, L) -> query vectors (R, V, D)."""
+        return self.encoder(self.speech.embed(words), known)
+
+    # words ---------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.config, "name", "") or self.config._name_or_path or "kairos")
+
+    def words(self, text: str) -> list[int]:
+        assert self.tokenizer is not None, "the model was built without a tokenizer"
+        return list(self.tokenizer(normal(text), add_special_tokens=False)["input_ids"])
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a query that the model has never seen, in order."""
+        assert self.tokenizer is not None
+        known = self.tokenizer.get_vocab()
+        return [w for w in dict.fromkeys(normal(text).split()) if w not in known]
+
+    def session(self) -> Session:
+        """A conversation in which the video is a third participant."""
+        from kairos.model.session import Session
+
+        return Session(self)
+
+    # tasks ---------------------------------------------------------------------------------------------------
+
+    def ask(self, video: Any, query: str, **options: Any) -> Any:
+        from kairos import tasks
+
+        return tasks.ask(self, video, query, **options)
+
+    def ground(self, video: Any, query: str, **options: Any) -> Any:
+        from kairos import tasks
+
+        return tasks.ground(self, video, query, **options)
+
+    def highlight(self, video: Any, query: str, **options: Any) -> Any:
+        from kairos import tasks
+
+        return tasks.highlight(self, video, query, **options)
+
+    def caption(self, video: Any, query: str = "", **options: Any) -> Any:
+        from kairos import tasks
+
+        return tasks.caption(self, video, query, **options)
+
+
+def count_parameters(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+

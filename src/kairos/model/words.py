@@ -1,0 +1,28 @@
+"""Words: the tokenizer of the embedded model, which knows the world's words and names every other."""
+
+from __future__ import annotations
+
+import re
+
+from transformers import PreTrainedTokenizerFast
+
+PAD, UNKNOWN, END, SAY = "<pad>", "<unk>", "<end>", "<say>"
+SPECIAL = (PAD, UNKNOWN, END, SAY)
+_SPELLINGS = {"color": "colour", "colors": "colour", "gray": "grey", "an": "a"}
+_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|\?")
+
+
+def word_tokenizer(words: list[str]) -> PreTrainedTokenizerFast:
+    """A word-level tokenizer over `words`, in the Hugging Face layout."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    vocabulary = {w: i for i, w in enumerate((*SPECIAL, *(w for w in words if w not in SPECIAL)))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token=UNKNOWN, pad_token=PAD, eos_token=END)
+
+
+def normal(text: str) -> str:
+    """Text as the vocabulary spells it: lower case, British, words apart, no punctuation but a question's mark."""
+    return " ".join(_SPELLINGS.get(w, w) for w in _WORD.findall(text.lower()))

@@ -1,0 +1,142 @@
+"""Batches of clips with queries: drawn anew at each step from the pool's scenes, as tensors.
+
+Shapes: B clips, Q queries (grounding first, then questions, then captions), T ticks, S slots, L words, A answer words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from kairos.train.pool import Pool, identity
+from kairos.world.language import Query, Speaker
+from kairos.world.lexicon import EVENTS
+from kairos.world.scene import Scene
+
+Words = Callable[[str], list[int]]
+QUERY_WORDS, ANSWER_WORDS = 18, 12
+
+
+class QueryBatches(IterableDataset):  # type: ignore[type-arg]
+    """Batch k is drawn from seed and k alone."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        words: Words,
+        fps: float,
+        seed: int,
+        clips: int,
+        counts: tuple[int, int, int],
+        truncated: float,
+        first: int,
+        steps: int,
+    ) -> None:
+        self.pool, self.words, self.fps, self.seed, self.clips = pool, words, fps, seed, clips
+        self.counts, self.truncated, self.first, self.steps = counts, truncated, first, steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        worker = torch.utils.data.get_worker_info()
+        index, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        for step in range(self.first + index, self.steps, workers):
+            yield self.batch(step)
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng((self.seed, 3, step))
+        indices = rng.choice(len(self.pool), self.clips, replace=False).tolist()
+        seen, thing = self.pool.clips(indices)
+        scenes = [self.pool.scene(i) for i in indices]
+        ticks = np.array([self.pool.counts[i] for i in indices])
+        targets = Targets(self.clips, sum(self.counts), thing.shape[1], self.fps)
+        ground, ask, caption = self.counts
+        for b, scene in enumerate(scenes):
+            speaker = Speaker(scene, rng)
+            for q, query in enumerate(speaker.ground(ground)):
+                cut = int(rng.integers(ticks[b] // 3, ticks[b])) if rng.random() < self.truncated else ticks[b]
+                targets.put(b, q, query, self.words, cut)
+            for q, query in enumerate(speaker.ask(ask) if ask else [], ground):
+                targets.put(b, q, query, self.words, ticks[b])
+            for q, query in enumerate(speaker.caption(caption) if caption else [], ground + ask):
+                targets.put(b, q, query, self.words, ticks[b])
+        events, colours, shapes = [], [], []
+        for scene, rows, count in zip(scenes, thing.numpy(), ticks, strict=True):
+            colour, shape = identity(scene, rows)
+            events.append(_events(scene, rows, count, self.fps))
+            colours.append(colour)
+            shapes.append(shape)
+        return {
+            **{f"seen_{i}": x for i, x in enumerate(seen.fields())},
+            "ticks": torch.as_tensor(ticks),
+            "slot_event": torch.as_tensor(np.stack(events)),
+            "slot_colour": torch.as_tensor(np.stack(colours)),
+            "slot_shape": torch.as_tensor(np.stack(shapes)),
+            **targets.tensors(),
+        }
+
+
+def _events(scene: Scene, thing: np.ndarray, count: int, fps: float) -> np.ndarray:
+    """What each slot's thing does at each tick (T, S): 0 nothing, 1 + index into EVENTS; NOTHING where there is none."""
+    now = np.zeros((len(scene.things) + 1, len(thing)), np.int64)
+    now[-1] = -100
+    centre = (np.arange(len(thing)) + 0.5) / fps
+    for e in scene.events:
+        on = (centre >= e.start) & (centre < e.end)
+        now[e.thing][on] = 1 + EVENTS.index(e.kind)
+        if e.kind == "collide":
+            now[e.other][on] = 1 + EVENTS.index(e.kind)
+    return now[thing, np.arange(len(thing))[:, None]]
+
+
+class Targets:
+    """Truth of queries on the grid of ticks, filled in one by one."""
+
+    def __init__(self, clips: int, queries: int, ticks: int, fps: float) -> None:
+        self.fps = fps
+        shape = (clips, queries, ticks)
+        self.query = np.zeros((clips, queries, QUERY_WORDS), np.int64)
+        self.answer = np.zeros((clips, queries, ANSWER_WORDS), np.int64)
+        self.length = np.ones((clips, queries), np.int64)
+        self.present, self.asked, self.said = (np.zeros((clips, queries), np.float32) for _ in range(3))
+        self.relevance, self.informative, self.start, self.end = (np.zeros(shape, np.float32) for _ in range(4))
+        self.start_offset, self.end_offset, self.span = (np.zeros(shape, np.float32) for _ in range(3))
+
+    def put(self, b: int, q: int, query: Query, words: Words, ticks: int) -> None:
+        """One query of a clip of which `ticks` ticks are seen."""
+        ids = words(query.query)[:QUERY_WORDS]
+        self.query[b, q, : len(ids)] = ids
+        self.length[b, q] = ticks
+        centre = np.arange(self.relevance.shape[-1]) + 0.5
+        if query.kind != "ground":
+            text = [*words(query.text), END_ID][:ANSWER_WORDS]
+            self.answer[b, q, : len(text)] = text
+            self.said[b, q] = 1
+        if query.kind == "caption":
+            start, end = (t * self.fps for t in query.moments[0])
+            self.span[b, q] = (centre >= start) & (centre < end) & (centre < ticks)
+            return
+        self.asked[b, q] = 1
+        for start, end in query.moments:
+            start, end = start * self.fps, min(end * self.fps, float(ticks))
+            on = (centre >= start) & (centre < end)
+            if not on.any():
+                continue
+            self.present[b, q] = 1
+            a, z = np.flatnonzero(on)[[0, -1]]
+            self.relevance[b, q, on] = 1
+            self.informative[b, q] = np.maximum(self.informative[b, q], on & (centre >= (start + end) / 2))
+            self.start[b, q, a] = self.end[b, q, z] = 1
+            self.start_offset[b, q, a], self.end_offset[b, q, z] = start - a, end - (z + 1)
+
+    def tensors(self) -> dict[str, Tensor]:
+        self.query, self.answer = (x[..., : max(1, int((x != 0).sum(-1).max()))] for x in (self.query, self.answer))
+        return {k: torch.as_tensor(v) for k, v in self.__dict__.items() if isinstance(v, np.ndarray)}
+
+
+END_ID = 2  # the tokenizer's <end>; <say> is 3 (kairos.model.words.SPECIAL)

@@ -1,0 +1,145 @@
+"""Recipes: what a training run does, as one frozen tree of settings that a YAML file fills in.
+
+`load_recipe` reports every mistake of a file at once, with the dotted path and the nearest right key. This module
+imports only the standard library until a file is read, so that the recipe's defaults train on a bare machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kairos.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimiser:
+    """AdamW with linear warm-up and cosine decay."""
+
+    steps: int
+    rate: float = 1e-3
+    warmup: int = 100
+    weight_decay: float = 0.02
+    clip: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perception:
+    """Stage one: towers under dense labels; a batch is `scenes` scenes x `moments` frames."""
+
+    optimiser: Optimiser = Optimiser(steps=1600, rate=2e-3)
+    scenes: int = 48
+    moments: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Clips rendered once and kept as tower features: `clips` of them, `shard` a file."""
+
+    clips: int = 8_000
+    shard: int = 100
+    workers: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grounding:
+    """Stage two: Fuseformer and query track; a batch is `clips` clips x `queries` queries."""
+
+    optimiser: Optimiser = Optimiser(steps=1400, warmup=60)
+    clips: int = 8
+    queries: int = 16
+    truncated: float = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """Stage three: everything after the towers, with answers and captions."""
+
+    optimiser: Optimiser = Optimiser(steps=1400, rate=8e-4, warmup=60)
+    clips: int = 8
+    queries: int = 8
+    questions: int = 9
+    captions: int = 3
+    truncated: float = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A staged training of one model."""
+
+    name: str = "embedded"
+    seed: int = 1
+    threads: int = 1
+    loaders: int = 1
+    model: dict[str, Any] = field(default_factory=dict)
+    perception: Perception = Perception()
+    pool: Pool = Pool()
+    grounding: Grounding = Grounding()
+    language: Language = Language()
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """The recipe in a YAML file; raises ConfigError with all its mistakes."""
+    import yaml
+    from pydantic import TypeAdapter, ValidationError
+
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())
+        raise ConfigError(f"{path}: not a recipe: {reason}", path=path, errors=[reason]) from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: not a recipe: expected keys and values", path=path, errors=["not a mapping"])
+    errors = _unknown(Recipe, content, "")
+    try:
+        recipe = TypeAdapter(Recipe).validate_python(content)
+    except ValidationError as error:
+        errors += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors() if "unexpected" not in e["type"]]
+        recipe = Recipe()
+    errors += _absurd(recipe, "")
+    if errors:
+        raise ConfigError(f"{path}: {'; '.join(errors)}", path=path, errors=errors)
+    return recipe
+
+
+def _unknown(kind: type, content: dict[str, Any], prefix: str) -> list[str]:
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    errors = []
+    for key, value in content.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"
+            errors.append(f"{prefix}{key}: unknown key{hint}")
+        elif isinstance(value, dict) and dataclasses.is_dataclass(inner := _STAGES.get(str(key))):
+            errors += _unknown(inner, value, f"{prefix}{key}.")
+    return errors
+
+
+_STAGES: dict[str, type] = {
+    "perception": Perception,
+    "pool": Pool,
+    "grounding": Grounding,
+    "language": Language,
+    "optimiser": Optimiser,
+}
+
+
+def _absurd(item: Any, prefix: str) -> list[str]:
+    errors = []
+    for f in dataclasses.fields(item):
+        value, name = getattr(item, f.name), f"{prefix}{f.name}"
+        if dataclasses.is_dataclass(value):
+            errors += _absurd(value, f"{name}.")
+        elif isinstance(value, bool | str | dict):
+            continue
+        elif f.name == "truncated":
+            errors += [] if 0 <= value <= 1 else [f"{name}: {value} is not a share from 0 to 1"]
+        elif f.name in ("seed", "warmup", "weight_decay", "loaders", "workers", "captions"):
+            errors += [] if value >= 0 else [f"{name}: {value} is negative"]
+        elif not value > 0 or value != value or value == float("inf"):
+            errors.append(f"{name}: {value} is not a positive number")
+    return errors

@@ -1,0 +1,150 @@
+"""`kairos train RECIPE`: the stages of a recipe, one after the other, each resumable.
+
+    perception  towers under dense labels
+    pool        clips rendered once, kept as tower features
+    grounding   Fuseformer and query track: relevance, spans, presence
+    language    all of it, with answers and captions
+
+What a stage made stands in `OUT/<stage>/done.safetensors`; the model, ready to load, in `OUT/model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kairos.model.config import KairosConfig
+from kairos.model.kairos import KairosModel, count_parameters
+from kairos.model.loading import save
+from kairos.model.words import word_tokenizer
+from kairos.train.loop import Progress, fit
+from kairos.train.objectives import QueryLoss
+from kairos.train.perception import PerceptionBatches, PerceptionLoss
+from kairos.train.pool import Pool, fill
+from kairos.train.queries import QueryBatches
+from kairos.train.recipe import Optimiser, Recipe, load_recipe
+from kairos.world.language import vocabulary
+from kairos.world.lexicon import COLOUR_NAMES, SHAPES
+
+
+def build(recipe: Recipe) -> KairosModel:
+    """An untrained model with the world's words."""
+    torch.manual_seed(recipe.seed)
+    tokenizer = word_tokenizer(vocabulary())
+    config = KairosConfig(**recipe.model)
+    config.decoder = {**config.decoder, "vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": 2, "bos_token_id": None}
+    config.name = recipe.name
+    model = KairosModel(config, tokenizer.convert_tokens_to_ids([*COLOUR_NAMES, *SHAPES]))
+    model.tokenizer = tokenizer
+    return model
+
+
+def plan(recipe: Recipe) -> dict[str, Any]:
+    """What a run would do: its stages with their steps, and the model's size."""
+    model = build(recipe)
+    return {
+        "recipe": recipe.name,
+        "seed": recipe.seed,
+        "parameters": count_parameters(model),
+        "stages": [
+            {"name": "perception", "steps": recipe.perception.optimiser.steps, "frames a step": recipe.perception.scenes * recipe.perception.moments},
+            {"name": "pool", "clips": recipe.pool.clips},
+            {"name": "grounding", "steps": recipe.grounding.optimiser.steps, "queries a step": recipe.grounding.clips * recipe.grounding.queries},
+            {"name": "language", "steps": recipe.language.optimiser.steps, "queries a step": recipe.language.clips * (recipe.language.queries + recipe.language.questions + recipe.language.captions)},
+        ],
+    }
+
+
+def run(
+    recipe: str | Path | Recipe,
+    out: str | Path = "runs/embedded",
+    *,
+    resume: bool = True,
+    dry_run: bool = False,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train by a recipe into `out`; goes on where a killed run stopped. Returns the plan and where the model is.
+
+    With `resume=False` an `out` that holds a run already is refused.
+    """
+    from kairos.errors import OptionError
+
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    out = Path(out)
+    result = plan(recipe) | {"out": str(out), "device": device}
+    if dry_run:
+        return result
+    if not resume and out.exists() and any(out.iterdir()):
+        raise OptionError(f"{out}: holds a run already; name another --out, or resume it", option="--out", value=str(out))
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(recipe.threads)
+    model = build(recipe)
+    _perceive(recipe, model, out, device, progress)
+    pool = _pool(recipe, model, out, device, progress)
+    loss = QueryLoss(model)
+    g, s = recipe.grounding, recipe.language
+    _stage(recipe, "grounding", loss, pool, g.optimiser, (g.clips, (g.queries, 0, 0), g.truncated), out, device, progress)
+    _stage(recipe, "language", loss, pool, s.optimiser, (s.clips, (s.queries, s.questions, s.captions), s.truncated), out, device, progress)
+    save(model, out / "model")
+    return result | {"model": str(out / "model")}
+
+
+def _perceive(recipe: Recipe, model: KairosModel, out: Path, device: str, progress: Progress | None) -> None:
+    stage, config = recipe.perception, model.config
+    module = PerceptionLoss(model.vision, model.audio)
+
+    def batches(first: int) -> PerceptionBatches:
+        return PerceptionBatches(config, recipe.seed, stage.scenes, stage.moments, first, stage.optimiser.steps)
+
+    _once(out / "perception", module, lambda: _fit(recipe, "perception", module, batches, stage.optimiser, out, device, progress))
+
+
+def _pool(recipe: Recipe, model: KairosModel, out: Path, device: str, progress: Progress | None) -> Pool:
+    folder = out / "pool"
+    towers = PerceptionLoss(model.vision, model.audio).cpu().eval()
+    report = None if progress is None else (lambda done, total: progress("pool", done, total, {}))
+    fill(towers, folder, recipe.pool.clips, recipe.pool.shard, recipe.seed, recipe.pool.workers, report)
+    return Pool(folder, recipe.seed)
+
+
+def _stage(
+    recipe: Recipe,
+    name: str,
+    loss: QueryLoss,
+    pool: Pool,
+    optimiser: Optimiser,
+    shape: tuple[int, tuple[int, int, int], float],
+    out: Path,
+    device: str,
+    progress: Progress | None,
+) -> None:
+    clips, counts, truncated = shape
+    model = loss.model
+    seed = recipe.seed * 100 + sum(map(ord, name))
+
+    def batches(first: int) -> QueryBatches:
+        return QueryBatches(pool, model.words, model.config.fps, seed, clips, counts, truncated, first, optimiser.steps)
+
+    _once(out / name, loss, lambda: _fit(recipe, name, loss, batches, optimiser, out, device, progress))
+
+
+def _fit(recipe: Recipe, name: str, module: nn.Module, batches: Callable[[int], Any], optimiser: Optimiser, out: Path, device: str, progress: Progress | None) -> None:
+    fit(name, module, batches, optimiser, out / name, seed=recipe.seed, device=device, loaders=recipe.loaders, progress=progress)
+
+
+def _once(folder: Path, module: nn.Module, work: Callable[[], None]) -> None:
+    """Do a stage's work, or load what it made."""
+    from safetensors.torch import load_model, save_model
+
+    done = folder / "done.safetensors"
+    if not done.exists():
+        work()
+        module.cpu()
+        save_model(module, str(done.with_suffix(".part")))
+        done.with_suffix(".part").replace(done)
+    load_model(module, str(done))
