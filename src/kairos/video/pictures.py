@@ -126,13 +126,15 @@ class Pictures:
             if shown.time > last:
                 last = shown.time
                 yield shown
-        self._watch.end_of_file(last, self._sound_end)
+        if self._at_end:
+            self._watch.end_of_file(last, self._sound_end)
 
     def _decoded(self, wanted: Sequence[float] | None, from_start: bool) -> Iterator[Shown]:
         packets = self._packets(from_start)
         buffer: deque[Packet] = deque()
         before: list[float] = []
         skippable = self._context.name in SKIPPABLE
+        self._at_end = True
         clean = True  # the decoder holds what the next packet refers to
         while True:
             size, closed, ended = _fill(buffer, packets)
@@ -141,6 +143,9 @@ class Pictures:
             group = [buffer.popleft() for _ in range(size)]
             times = self._times(group)
             ahead = self._times([buffer[i] for i in range(min(REORDER, len(buffer)))])
+            if wanted is not None and before and times is not None and min(times) > wanted[-1]:
+                self._at_end = False  # all that is wanted lies behind: the rest of the file is not read
+                break
             stop, shown = len(group), None
             if wanted is not None and times is not None and ahead is not None:
                 schedule = plan(before, times, ahead, wanted, closed and not ended)

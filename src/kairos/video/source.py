@@ -35,15 +35,19 @@ MAX_DURATION_S = 1e6  # eleven days; a longer claim is a broken header
 
 
 def open_container(path: str) -> InputContainer:
-    """Returns the PyAV container of a local file; raises av.FFmpegError or OSError."""
+    """Returns the PyAV container of a local file; raises VideoError."""
     import av
 
-    return av.open(
-        "file:" + os.path.abspath(path),
-        mode="r",
-        metadata_errors="replace",
-        container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
-    )
+    try:
+        return av.open(
+            "file:" + os.path.abspath(path),
+            mode="r",
+            metadata_errors="replace",
+            container_options={"protocol_whitelist": "file", "format_whitelist": FORMATS},
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        _check_file(path)
+        raise not_a_video(path) from error
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,7 @@ class Source:
         _check_file(given)
         import av
 
-        try:
-            container = open_container(given)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise not_a_video(given) from error
-        with container:
+        with open_container(given) as container:
             try:
                 return cls._from(given, container)
             except av.FFmpegError as error:
