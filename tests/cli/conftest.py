@@ -28,7 +28,8 @@ def loaded(monkeypatch):
         paths.append(path)
         return ColourModel()
 
-    monkeypatch.setitem(kairos.__dict__, "load", load)  # without a look at the real one, which would load torch
+    # Not setattr, which looks at the real one first: that would load torch.
+    monkeypatch.setitem(kairos.__dict__, "load", load)
     return paths
 
 

@@ -110,16 +110,29 @@ def test_an_unknown_command(cli):
     refused(cli("aks"), "aks", "kairos --help")
 
 
-def test_a_failure_on_the_way_leaves_no_file(cli, clip, tmp_path, monkeypatch):
-    def break_down(*_, **__):
-        raise RuntimeError("the disk\nis on fire")
+def break_down(*_, **__):
+    raise RuntimeError("the disk\nis on fire")
 
-    monkeypatch.setattr("kairos.tasks.picture._draw_curve", break_down)
+
+def test_a_failure_while_watching_leaves_no_file(cli, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr("fakes.ColourSession.see", break_down)
     shown = cli(
         "ask", clip, "what is red ?", "--plot", tmp_path / "a.png", "--save", tmp_path / "a.json", "-q"
     )
     refused(shown, "RuntimeError", "the disk is on fire", "--debug", code=1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_while_drawing_loses_no_answer(cli, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr("kairos.tasks.picture._draw_curve", break_down)
+    shown = cli(
+        "ask", clip, "what is red ?", "--plot", tmp_path / "a.png", "--save", tmp_path / "a.json", "-q"
+    )
+    assert shown.code == 1
+    assert shown.out.startswith("it is what is red ?\n")
+    assert "RuntimeError: the disk is on fire" in shown.err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert json.loads((tmp_path / "a.json").read_text("utf-8"))["moments"]
 
 
 def test_debug_shows_the_traceback(clip, loaded):

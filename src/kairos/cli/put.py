@@ -43,16 +43,18 @@ def put(
         loaded = kairos.load(model) if model is not None else kairos.load()
         with watching(opened.name, quiet=quiet) as progress:
             answer = task(loaded, opened, query, progress=progress, **values)
+        # Words first, picture last: whatever goes wrong in drawing, an hour of watching is not lost.
+        if save is not None:
+            saving.write(answer, save)
+        if as_json:
+            document.emit(document.answer(answer))
+        else:
+            show.answer(answer, start=values["start"], end=values["end"])
+        if save is not None and not as_json:
+            show.wrote("saved", save)
         if plot is not None:
             from kairos.tasks.picture import draw
 
             draw(answer, opened, plot, start=values["start"], end=values["end"])
-    if save is not None:
-        saving.write(answer, save)
-    if as_json:
-        document.emit(document.answer(answer))
-    else:
-        show.answer(answer, start=values["start"], end=values["end"])
-        for name, path in (("picture", plot), ("saved", save)):
-            if path is not None:
-                show.wrote(name, path)
+            if not as_json:
+                show.wrote("picture", plot)
