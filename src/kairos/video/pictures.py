@@ -28,6 +28,7 @@ BACK_OFF_S = 1.0  # first step back of a seek that landed too late; doubles
 GROUP_PACKETS, GROUP_BYTES = 600, 32 << 20  # a longer group of pictures is scheduled piece by piece
 REORDER = 24  # packets looked ahead; H.264 and HEVC reorder over at most 16
 DRAIN_PACKETS = 12  # emptying the decoder's threads costs about as much as decoding this many packets
+MAX_THREADS = 9  # each holds a frame or two: 25 MB at 4K
 MAX_ERRORS = 200  # demuxing errors in a row before the rest of the file is given up
 # Codecs whose non-reference frames FFmpeg recognises exactly (HEVC's may serve higher temporal layers).
 SKIPPABLE = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vp9"})
@@ -46,14 +47,13 @@ class _Damaged(Exception):
 
 
 class Pictures:
-    """One pass. `threads` 1 starts faster, 0 (one per core, at most 8) decodes faster."""
+    """One pass. `threads` 1 starts faster, 0 (as many as cores, and one) decodes faster."""
 
     def __init__(self, source: Source, damage: Damage, threads: int = 0) -> None:
         self.source = source
         self.damage = damage
-        self._threads = threads or min(
-            8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-        )
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._threads = threads or min(MAX_THREADS, cores + 1)  # one more than cores, as FFmpeg itself does
         self._container: Any = None
         self._sound_end = 0.0
         self._open()
@@ -86,6 +86,7 @@ class Pictures:
         back = 0.0
         while t - back > 0.0:
             target = self.source.pts(t - back, self._stream.time_base)
+            self._fresh = False
             try:
                 self._container.seek(target, backward=True, stream=self._stream)
             except av.FFmpegError:
@@ -98,12 +99,14 @@ class Pictures:
                 return
             back = back * 2 or BACK_OFF_S
             self._reset()
-        self._open()
+        if not self._fresh:
+            self._open()
         yield from self._forward(wanted, from_start=True)
 
     def _open(self) -> None:
         self.close()
         self._container = open_container(self.source.path)
+        self._fresh = True  # stands at its start
         self._stream = self._container.streams[self.source.picture]
         self._context = self._stream.codec_context
         self._context.thread_type = "AUTO" if self._threads > 1 else "NONE"
@@ -119,6 +122,7 @@ class Pictures:
 
     def _forward(self, wanted: Sequence[float] | None, from_start: bool) -> Iterator[Shown]:
         """Yields frames from where the container stands."""
+        self._fresh = False
         self._reset()
         self._watch.strict = wanted is not None
         last = -float("inf")

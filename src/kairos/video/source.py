@@ -30,7 +30,7 @@ FORMATS = (
     "mp3,wav,flac,aac,aiff,w64,ac3"
 )
 MAX_PIXELS = 1 << 28  # 16384 x 16384 of luma: 400 MB a frame
-TAIL_PACKETS = 1000  # read at the end of a file to find its last frame; a group of pictures is shorter
+TAIL_PACKETS = 24  # read at the end of an MP4 to find its last frame; frames are reordered over at most 16
 MAX_DURATION_S = 1e6  # eleven days; a longer claim is a broken header
 
 
@@ -207,10 +207,13 @@ def _last_end(container: InputContainer, picture: Stream, start: Fraction) -> fl
     """The end of the last frames: an MP4's own duration counts in decoding order and may stop before them."""
     import av
 
-    end, stop = Fraction(0), int(start / picture.time_base) + (picture.duration or 0)  # type: ignore[operator]
+    index, end = picture.index_entries, Fraction(0)
+    if not len(index):
+        return 0.0
+    near = index[max(0, len(index) - TAIL_PACKETS)].timestamp
     try:
-        container.seek(stop, backward=True, stream=picture)
-        for packet in islice(container.demux(picture), TAIL_PACKETS):
+        container.seek(near, backward=True, any_frame=True, stream=picture)
+        for packet in islice(container.demux(picture), 2 * TAIL_PACKETS):
             if packet.pts is not None and packet.time_base is not None:
                 end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base - start)
     except av.FFmpegError:
