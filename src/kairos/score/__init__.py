@@ -1,0 +1,30 @@
+"""Scores: pure functions of a prediction and a reference. The same object is a benchmark's metric and a reward.
+
+Numpy only. What each measures, and by which protocol, is in docs/score.md.
+"""
+
+from kairos.score.abstention import AbstentionScore, auc, is_absent
+from kairos.score.answers import AnswerScore, is_right, normal
+from kairos.score.bootstrap import Interval, interval, mean_interval
+from kairos.score.online import OnlineScore, fired
+from kairos.score.score import Score, pairs
+from kairos.score.spans import SpanScore, best_span, top_iou
+
+__all__ = [
+    "AbstentionScore",
+    "AnswerScore",
+    "Interval",
+    "OnlineScore",
+    "Score",
+    "SpanScore",
+    "auc",
+    "best_span",
+    "fired",
+    "interval",
+    "is_absent",
+    "is_right",
+    "mean_interval",
+    "normal",
+    "pairs",
+    "top_iou",
+]
