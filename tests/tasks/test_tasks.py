@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from fakes import ColourModel, PaintedVideo
 
@@ -41,6 +43,13 @@ def test_ask_cites_the_moments_that_ground_finds(model, video):
     assert answer.text == "it is what is red ?"
     assert answer.moments == ground(model, video, "what is red ?").moments
     assert answer.confidence == 0.9
+
+
+def test_an_answer_about_what_is_not_there_cites_nothing(model, video, monkeypatch):
+    says_no = SimpleNamespace(text="no", confidence=0.8, abstained=False)
+    monkeypatch.setattr("fakes.ColourSession.reply", lambda self, max_words: says_no)
+    answer = ask(model, video, "is it blue ?")
+    assert (answer.text, answer.abstained, answer.moments) == ("no", False, ())
 
 
 def test_ask_keeps_to_the_words_it_may_use(model, video):

@@ -42,7 +42,7 @@ def answer(
         if index:
             console.print()
         for line in part:
-            console.print(line, overflow="fold")
+            console.print(line, soft_wrap=isinstance(line, Text))
     for note in given.notes:
         console.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
 

@@ -37,7 +37,7 @@ def _ask(
         query,
         watched,
         text=reply.text,
-        moments=evidence.moments(session, watched, top),
+        moments=evidence.moments(model, session, watched, top),
         confidence=reply.confidence,
         curve=evidence.curve("relevance", session, watched),
     )

@@ -40,8 +40,13 @@ def watch_for(query: str | None, model: Model, video: Video, **watching: Any) ->
     return session, watch(session, video, config=model.config, **watching)
 
 
-def moments(session: Session, watched: Watched, top: int) -> tuple[Moment, ...]:
-    """The spans of the current query as moments, best first: what `ground` returns and `ask` cites."""
+def moments(model: Model, session: Session, watched: Watched, top: int) -> tuple[Moment, ...]:
+    """The spans of the current query as moments, best first: what `ground` returns and `ask` cites.
+
+    None where the model holds that the thing is not in the video: a "no" or "zero" cites nothing.
+    """
+    if session.presence < presence_threshold(model):
+        return ()
     found = [_moment(watched, *span) for span in session.spans(top=top)]
     return tuple(sorted((m for m in found if m.duration > 0), key=lambda m: -m.score))
 

@@ -21,9 +21,9 @@ def _ground(model: Model, video: Video, query: str, *, top: int, progress: Any, 
     if (refusal := evidence.unknown_words("ground", model, video, query)) is not None:
         return refusal
     session, watched = evidence.watch_for(query, model, video, progress=progress, **watching)
-    found = evidence.moments(session, watched, top)
+    found = evidence.moments(model, session, watched, top)
     presence = float(session.presence)
-    if not found or presence < evidence.presence_threshold(model):
+    if not found:
         return evidence.absent("ground", model, video, query, session, watched, confidence=1.0 - presence)
     return evidence.answer(
         "ground",
