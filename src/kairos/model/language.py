@@ -70,7 +70,7 @@ class Speech(nn.Module):
         weight = (mass + 1e-4 * known) / (mass + 1e-4 * known).sum(-1, keepdim=True)
         pool = weight.to(seen.dtype)
         rises = F.relu(relevance[..., 1:] - relevance[..., :-1]).sum(-1) + relevance[..., 0]
-        measures = torch.stack([mass.sum(-1) / 8, rises, final.presence.detach() / 8, ticks / 48], -1)
+        measures = torch.stack([mass.sum(-1) / 8, rises, final.presence.detach() / 8, (ticks / 48).clamp_max(1)], -1)
         tokens = torch.stack(
             [
                 self.tracked(torch.einsum("bqt,bqtw->bqw", pool, final.states)),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from transformers.utils import logging
 
 from kairos.errors import ModelError
 from kairos.model.config import KairosConfig
@@ -37,9 +41,14 @@ def load(path: str | Path | None = None, device: str = "cpu") -> KairosModel:
         config = KairosConfig.from_pretrained(folder, local_files_only=True)
         if config.model_type != "kairos" or getattr(config, "architectures", ["KairosModel"]) != ["KairosModel"]:
             raise ValueError(f"it is a {config.model_type} model")
-        model = KairosModel.from_pretrained(folder, config=config, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+        with _quiet():
+            model, report = KairosModel.from_pretrained(
+                folder, config=config, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            )
+        if wrong := sorted({*report["missing_keys"], *map(str, report["mismatched_keys"])}):
+            raise ValueError(f"{len(wrong)} weights are missing or of another shape, {wrong[0]} among them")
         model.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{folder}: not a Kairos model: {reason}", path=folder) from error
     return model.eval().to(device)
@@ -50,7 +59,22 @@ def save(model: KairosModel, folder: str | Path, dtype: torch.dtype = torch.bflo
     folder = Path(folder)
     model = model.to(dtype)
     model.config.architectures = ["KairosModel"]
-    model.save_pretrained(folder, max_shard_size="15MB")
+    with _quiet():
+        model.save_pretrained(folder, max_shard_size="15MB")
     if model.tokenizer is not None:
         model.tokenizer.save_pretrained(folder)
     model.to(torch.float32)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bars and warnings of `transformers`, which talk to developers."""
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

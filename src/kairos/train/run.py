@@ -27,8 +27,8 @@ from kairos.train.perception import PerceptionBatches, PerceptionLoss
 from kairos.train.pool import Pool, fill
 from kairos.train.queries import QueryBatches
 from kairos.train.recipe import Optimiser, Recipe, load_recipe
-from kairos.world.language import vocabulary
-from kairos.world.lexicon import COLOUR_NAMES, SHAPES
+from kairos.world.language import ABSENT_TEXT, vocabulary
+from kairos.world.lexicon import COLOUR_NAMES, PHRASES, SHAPES
 
 
 def build(recipe: Recipe) -> KairosModel:
@@ -37,7 +37,8 @@ def build(recipe: Recipe) -> KairosModel:
     tokenizer = word_tokenizer(vocabulary())
     config = KairosConfig(**recipe.model)
     config.decoder = {**config.decoder, "vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": 2, "bos_token_id": None}
-    config.name = recipe.name
+    config.name, config.absent_text = recipe.name, ABSENT_TEXT
+    config.caption_verbs = tuple(forms[0][0] for forms in PHRASES.values())
     model = KairosModel(config, tokenizer.convert_tokens_to_ids([*COLOUR_NAMES, *SHAPES]))
     model.tokenizer = tokenizer
     return model

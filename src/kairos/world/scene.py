@@ -34,6 +34,7 @@ _SEEN_LOOKS = tuple(look for look in _ALL_LOOKS if look not in HELD_OUT_LOOKS)
 # How often each event is drawn; what is often impossible (no room, no partner) is drawn more, so that all are seen.
 _COMMONNESS = np.array([0.0, 1.2, 2.2, 2.2, 2.2, 2.2, 2.0, 1.6, 0.9, 0.9, 1.1, 0.7, 2.4, 4.0])
 _COMMONNESS /= _COMMONNESS.sum()
+_LEAST_EVENTS = 4
 _GAP_S = 0.6  # between two events of one object
 
 
@@ -139,7 +140,10 @@ def sample_scene(seed: int, split: str = "train", duration: float | None = None)
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
     rng = np.random.default_rng((SPLITS.index(split), seed))
     duration = float(rng.choice(DURATIONS_S)) if duration is None else duration
-    return _Sampler(rng, seed, split, duration).run()
+    while True:
+        scene = _Sampler(rng, seed, split, duration).run()
+        if len(scene.events) >= _LEAST_EVENTS:  # crowded scenes can leave no room for anything to happen
+            return scene
 
 
 class _Sampler:

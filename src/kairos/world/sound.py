@@ -12,7 +12,8 @@ RATE_HZ = 16_000
 def waveform(scene: Scene, rate: int = RATE_HZ) -> np.ndarray:
     """The scene's sound, float32 (round(duration * rate),) in [-1, 1]; quiet noise where nothing is heard."""
     rng = np.random.default_rng((104729, scene.seed, len(scene.split)))
-    wave = rng.standard_normal(round(scene.duration * rate), np.float32) * np.float32(10 ** rng.uniform(-3.6, -2.2))
+    level = 0.0 if rng.random() < 0.2 else 10 ** rng.uniform(-4.2, -2.2)  # some recordings are digitally silent
+    wave = rng.standard_normal(round(scene.duration * rate), np.float32) * np.float32(level)
     for sound in scene.sounds:
         a, b = round(sound.start * rate), min(round(sound.end * rate), len(wave))
         wave[a:b] += _play(sound, b - a, rate, rng)

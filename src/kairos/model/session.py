@@ -1,0 +1,318 @@
+"""A session: the conversation in which the video is a third participant (MMDuet), and all that is remembered of it.
+
+The user may speak before, between or after what is seen. Feeding ticks one at a time, in chunks or all at once gives the
+same scores and the same words: attention over time is causal with a bounded window whose keys and values are kept, and what
+looks both ways (spans, presence, the answer) is computed when asked for, over all ticks seen by then.
+
+Kept per tick: its frame state and slots (about 14 KB), so an hour at 2 ticks a second is 100 MB.
+
+Shapes: T ticks, N tokens a frame state, S slots, Q queries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kairos.errors import InputError, OptionError
+from kairos.model.fuseformer import FusePast
+from kairos.model.kairos import KairosModel
+from kairos.model.pointer import Span, spans_of
+from kairos.model.track import Final, TrackPast
+from kairos.model.words import SAY, SPECIAL
+
+_CHUNK = 64  # ticks that pass the network at once, so that memory stays bounded however much is fed
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who said what, when: `role` is user or assistant, `time` in seconds of what had been seen."""
+
+    role: str
+    text: str
+    time: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Causal scores of the current query: `times` (T,) are the ends of the ticks in seconds, the others (T,) in [0, 1]."""
+
+    times: NDArray[np.float64]
+    relevance: NDArray[np.float64]
+    informative: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model says. `confidence` is the probability of its words; `abstained` where it holds there is no answer."""
+
+    text: str
+    confidence: float
+    spans: tuple[Span, ...]
+    abstained: bool
+
+
+@dataclass
+class _Query:
+    """One query and how far it has followed the stream."""
+
+    text: str
+    words: Tensor
+    vectors: Tensor  # (1, 1, V, D)
+    past: TrackPast = field(default_factory=TrackPast)
+    looked: list[Tensor] = field(default_factory=list)  # (1, 1, t, W)
+    tracked: list[Tensor] = field(default_factory=list)
+    scores: list[Tensor] = field(default_factory=list)  # (1, 1, t, 2)
+    chunks: int = 0  # of the session's, already followed
+    final: tuple[int, Final] | None = None  # at so many ticks
+
+
+class Session:
+    """A conversation about one stream of ticks. Not for several threads at once."""
+
+    def __init__(self, model: KairosModel) -> None:
+        self.model = model
+        self.turns: list[Turn] = []
+        self.ticks = 0
+        self._duration: float | None = None
+        self._previous: Tensor | None = None
+        self._fused = FusePast()
+        self._states: list[Tensor] = []  # (1, t, N, D)
+        self._attributes: list[Tensor] = []  # (1, t, S, A)
+        self._queries: list[_Query] = []  # the last is the current one
+
+    # the stream ----------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def see(self, frames: NDArray[np.uint8], audio: NDArray[np.float32] | None = None) -> None:
+        """The next n ticks: RGB frames (n, S, S, 3) at their middles, their sound (n * audio_rate / fps,) or None.
+
+        Raises InputError where the shapes do not fit the model's.
+        """
+        size, n = self.model.config.image_size, len(frames)
+        samples = int(self.model.config.audio_rate / self.model.config.fps)
+        if frames.shape[1:] != (size, size, 3) or frames.dtype != np.uint8:
+            raise InputError(f"frames are {frames.dtype} {frames.shape}; this model sees uint8 (n, {size}, {size}, 3)")
+        if audio is not None and audio.shape != (n * samples,):
+            raise InputError(f"sound is {audio.shape}; {n} ticks have ({n * samples},) samples")
+        pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(self.model.device)
+        wave = torch.zeros(n, samples) if audio is None else torch.from_numpy(np.array(audio, np.float32)).view(n, samples)
+        for a in range(0, n, _CHUNK):
+            self._see(pictures[a : a + _CHUNK], wave[a : a + _CHUNK].to(self.model.device))
+
+    def _see(self, frames: Tensor, waves: Tensor) -> None:
+        first = frames[:1] if self._previous is None else self._previous
+        seen = self.model.perceive(frames, torch.cat([first, frames[:-1]]), waves)
+        states, self._fused = self.model.fuse(seen, self._fused)
+        self._previous = frames[-1:]
+        self._states.append(states)
+        self._attributes.append(seen.attributes)
+        self.ticks += len(frames)
+        if self._queries:
+            self._follow(self._queries[-1])
+
+    def end(self, duration_s: float) -> None:
+        """How long the stream really is; spans are cut there."""
+        if not 0 <= duration_s < float("inf"):
+            raise OptionError(f"a duration of {duration_s} s is impossible", option="duration_s", value=duration_s)
+        self._duration = duration_s
+
+    @property
+    def time(self) -> float:
+        """Seconds seen."""
+        seen = self.ticks / self.model.config.fps
+        return seen if self._duration is None else min(seen, self._duration)
+
+    # the user ------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def say(self, text: str) -> None:
+        """What the user asks; from now on the current query."""
+        words = self.model.words(text)
+        if not words:
+            raise InputError("the query is empty; say in words what to look for")
+        self.turns.append(Turn("user", text, self.time))
+        self._queries.append(self._open(text, words))
+        if self._states:
+            self._follow(self._queries[-1])
+
+    def _open(self, text: str, words: list[int]) -> _Query:
+        ids = torch.tensor([words], device=self.model.device)
+        return _Query(text, ids, self.model.query(ids, torch.ones_like(ids, dtype=torch.bool))[None])
+
+    def _follow(self, query: _Query) -> None:
+        for states in self._states[query.chunks :]:
+            looked = self.model.track.look(query.vectors, states)
+            tracked, scores, query.past = self.model.track.score(looked, query.past)
+            query.looked.append(looked)
+            query.tracked.append(tracked)
+            query.scores.append(scores)
+        query.chunks = len(self._states)
+
+    def rollback(self) -> None:
+        """Forget the last thing said: a reply, or a query with what it found."""
+        if not self.turns:
+            raise InputError("nothing has been said yet")
+        if self.turns.pop().role == "user":
+            self._queries.pop()
+
+    @property
+    def _current(self) -> _Query:
+        if not self._queries:
+            raise InputError("no query yet; say() one first")
+        query = self._queries[-1]
+        if query.chunks < len(self._states):  # an older query that is current again
+            self._follow(query)
+        return query
+
+    # what is known -------------------------------------------------------------------------------------------
+
+    @property
+    def scores(self) -> Scores:
+        """Relevance and informative scores of the current query; without one, of whether anything at all happens."""
+        times = (np.arange(self.ticks) + 1) / self.model.config.fps
+        if not self._queries:
+            relevance, informative = self._anything()
+            return Scores(times, relevance, informative)
+        scores = _join(self._current.scores, 2).sigmoid()[0, 0].double().cpu().numpy()
+        return Scores(times, scores[:, 0], scores[:, 1])
+
+    @property
+    def presence(self) -> float:
+        """The probability that what the query is about is in what has been seen."""
+        return float(self._final().presence.sigmoid())
+
+    def spans(self, top: int = 5) -> list[Span]:
+        """(start, end, score) in seconds, best first, not overlapping."""
+        return self._spans(self._final(), 0, top)
+
+    @torch.inference_mode()
+    def online(self, threshold: float = 0.5) -> tuple[float, float, float] | None:
+        """The strict online rule: (start, end, when it fired) in seconds, or None where it never fires.
+
+        When a run of relevance above the threshold closes (or the stream ends), the pointer reads its span off the ticks seen
+        so far, provided that the query is held to be present in them.
+        """
+        above = self.scores.relevance > threshold
+        closes = [k for k in range(1, self.ticks) if above[k - 1] and not above[k]]
+        if self.ticks and above[-1]:
+            closes.append(self.ticks - 1)
+        tracked = _join(self._current.tracked, 2)
+        for k in closes:
+            final = self.model.track.conclude(tracked[:, :, : k + 1], torch.tensor([[k + 1]], device=self.model.device))
+            if float(final.presence.sigmoid()) >= self.model.config.presence_threshold:
+                spans = self._spans(final, 0, 1)
+                if spans:
+                    return spans[0][0], spans[0][1], (k + 1) / self.model.config.fps
+        return None
+
+    @torch.inference_mode()
+    def _final(self) -> Final:
+        query = self._current
+        if not self.ticks:
+            raise InputError("nothing has been seen yet; see() some ticks first")
+        if query.final is None or query.final[0] != self.ticks:
+            ticks = torch.tensor([[self.ticks]], device=self.model.device)
+            query.final = self.ticks, self.model.track.conclude(_join(query.tracked, 2), ticks)
+        return query.final[1]
+
+    def _spans(self, final: Final, q: int, top: int) -> list[Span]:
+        return spans_of(final, q, self.model.config.fps, self.time, top)
+
+    # the model's words ---------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def reply(self, max_words: int = 24) -> Reply:
+        """Answer the current query from all ticks seen."""
+        query, final = self._current, self._final()
+        text, confidence = self._speak(query.words, final, _join(query.looked, 2), None, max_words)
+        self.turns.append(Turn("assistant", text, self.time))
+        absent = text == self.model.config.absent_text
+        return Reply(text, confidence, () if absent else tuple(self.spans()), absent)
+
+    def _speak(
+        self, words: Tensor, final: Final, looked: Tensor, spans: Tensor | None, max_words: int
+    ) -> tuple[str, float]:
+        """Greedy words and their mean probability; `spans` (1, 1, T) points at the evidence instead of relevance."""
+        speech, device = self.model.speech, self.model.device
+        states, attributes = _join(self._states, 1), _join(self._attributes, 1)
+        ticks = torch.tensor([[self.ticks]], device=device)
+        evidence = speech.evidence(final, looked, states, ticks, spans)
+        weight, context = evidence.weight, self.model.config.context_ticks
+        if self.ticks > context:  # the decoder reads the ticks that matter most, in order
+            keep = weight[0, 0].topk(context).indices.sort().values
+            states, attributes, weight = states[:, keep], attributes[:, keep], weight[:, :, keep]
+        past = speech.remember(states)
+        seen = states.shape[1]
+        say = torch.tensor([[SPECIAL.index(SAY)]], device=device)
+        rows = torch.cat([speech.embed(words), evidence.tokens[:, 0], speech.embed(say)], 1)
+        known = torch.ones(rows.shape[:2], dtype=torch.bool, device=device)
+        mask, position = speech.layout(torch.tensor([seen], device=device), seen, known)
+        said: list[int] = []
+        logs: list[float] = []
+        while True:
+            hidden = speech.hidden(rows, mask, position, past)[:, None, -1:]
+            best = speech.words(hidden, states, attributes, weight)[0, 0, 0].max(-1)
+            logs.append(float(best.values))
+            if int(best.indices) == self.model.tokenizer.eos_token_id or len(said) == max_words:  # type: ignore[union-attr]
+                break
+            said.append(int(best.indices))
+            rows, mask, position = speech.embed(best.indices.view(1, 1)), None, position[:, -1:] + 1
+        return self.model.tokenizer.decode(said), float(np.exp(np.mean(logs)))  # type: ignore[union-attr]
+
+    # captions ------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def captions(self, least: float = 0.35) -> list[tuple[float, float, str, float]]:
+        """(start, end, words, score) of every event found, by time: each kind of event is a standing query of its own."""
+        if not self.ticks:
+            return []
+        told: list[tuple[float, float, str, float]] = []
+        middles = (torch.arange(self.ticks) + 0.5) / self.model.config.fps
+        final, _, _ = self._standing()
+        for q, verb in enumerate(self.model.config.caption_verbs):
+            if float(final.presence[0, q].sigmoid()) < self.model.config.presence_threshold:
+                continue
+            describe = self._open("", self.model.words(f"describe when something {verb}"))
+            self._follow(describe)
+            ticks = torch.tensor([[self.ticks]], device=self.model.device)
+            own = self.model.track.conclude(_join(describe.tracked, 2), ticks)
+            for start, end, score in self._spans(final, q, 6):
+                inside = ((middles >= start) & (middles < end)).float()[None, None].to(self.model.device)
+                if score >= least and inside.any():
+                    text, confidence = self._speak(describe.words, own, _join(describe.looked, 2), inside, 16)
+                    told.append((start, end, text, score * confidence))
+        return sorted(told)
+
+    def _standing(self) -> tuple[Final, Tensor, Tensor]:
+        """What every kind of event's own query finds, all in one batch."""
+        rows = [self.model.words(f"something {verb}") for verb in self.model.config.caption_verbs]
+        ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row)
+        ids = ids.to(self.model.device)
+        vectors = self.model.query(ids, ids != 0)[None]
+        past, tracked, scores = TrackPast(), [], []
+        for states in self._states:
+            y, s, past = self.model.track.score(self.model.track.look(vectors, states), past)
+            tracked.append(y)
+            scores.append(s)
+        ticks = torch.full((1, len(rows)), self.ticks, device=self.model.device)
+        return self.model.track.conclude(_join(tracked, 2), ticks), _join(tracked, 2), _join(scores, 2)
+
+    @torch.inference_mode()
+    def _anything(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Relevance and informative scores of the likeliest kind of event at each tick."""
+        if not self.ticks or not self.model.config.caption_verbs:
+            return np.zeros(self.ticks), np.zeros(self.ticks)
+        scores = self._standing()[2].sigmoid()[0].amax(0).double().cpu().numpy()
+        return scores[:, 0], scores[:, 1]
+
+
+def _join(parts: list[Tensor], dim: int) -> Tensor:
+    """One tensor of many, kept in place of them so that the next time costs nothing."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
