@@ -13,12 +13,11 @@ from kairos.model.track import Final
 Span = tuple[float, float, float]  # start, end in seconds, score in [0, 1]
 
 _ENDS = 16  # the likeliest starts and ends that are paired
-_APART = 0.3  # spans that share more than this IoU are one
 _LEAST = 0.3  # of the best span's score
 
 
 def spans_of(final: Final, query: int, fps: float, duration_s: float, top: int) -> list[Span]:
-    """The best spans (start, end, score) of one query of a single clip, best first, none overlapping another much.
+    """The best spans (start, end, score) of one query of a single clip, best first, none overlapping another.
 
     Starts and ends lie in [0, duration_s]; empty where nothing fits.
     """
@@ -42,7 +41,7 @@ def spans_of(final: Final, query: int, fps: float, duration_s: float, top: int) 
         score = float(presence * rank[a, b] / best_ends)
         if chosen and score < _LEAST * chosen[0][2]:
             break
-        if end > start and all(_iou((start, end), other[:2]) <= _APART for other in chosen):
+        if end > start and all(end <= other[0] or start >= other[1] for other in chosen):
             chosen.append((start, end, score))
     return chosen
 
@@ -50,7 +49,3 @@ def spans_of(final: Final, query: int, fps: float, duration_s: float, top: int) 
 def _numbers(x) -> np.ndarray:  # type: ignore[no-untyped-def, type-arg]
     return x.detach().double().cpu().numpy()
 
-
-def _iou(a: tuple[float, float], b: tuple[float, float]) -> float:
-    shared = min(a[1], b[1]) - max(a[0], b[0])
-    return max(shared, 0.0) / (max(a[1], b[1]) - min(a[0], b[0]))
