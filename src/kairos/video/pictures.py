@@ -55,6 +55,7 @@ class Pictures:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._threads = threads or min(MAX_THREADS, cores + 1)  # one more than cores, as FFmpeg itself does
         self._container: Any = None
+        self._stream: Any = None
         self._sound_end = 0.0
         self._open()
 
