@@ -1,0 +1,198 @@
+"""What a benchmark found: measures in columns, each beside its floor and goal; as JSON, as a markdown table, as rows to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kairos.score.bootstrap import Interval
+
+__all__ = ["Cell", "Measure", "Report", "Target"]
+
+PASSED, FAILED = "pass", "FAIL"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a measure must reach: `floor` to ship, `goal` to be content; upper limits where `at_most`, open where `strictly`."""
+
+    floor: float
+    goal: float | None = None
+    at_most: bool = False
+    strictly: bool = False
+
+    def met(self, value: float) -> bool:
+        if self.strictly:
+            return value < self.floor if self.at_most else value > self.floor
+        return value <= self.floor if self.at_most else value >= self.floor
+
+    def words(self, scale: float, digits: int) -> str:
+        sign = ("<" if self.at_most else ">") + ("" if self.strictly else "=")
+        goal = "" if self.goal is None else f" ({self.goal * scale:.{digits}f})"
+        return f"{sign} {self.floor * scale:.{digits}f}{goal}"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number: `value` with its interval (None where there is none), from `n` items, in the column `group`.
+
+    Shares are kept in [0, 1] and shown times 100 where `unit` is "%".
+    """
+
+    name: str
+    group: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    target: Target | None = None
+    unit: str = "%"
+    digits: int = 1
+    section: str = ""
+
+    @classmethod
+    def of(cls, name: str, group: str, found: Interval | None, **rest: Any) -> Measure | None:
+        """The measure of an interval; None where there was nothing to measure."""
+        if found is None:
+            return None
+        return cls(name, group, found.value, found.low, found.high, found.n, **rest)
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the floor is met, by the value and not by its interval; None where there is no floor."""
+        return None if self.target is None else self.target.met(self.value)
+
+    @property
+    def shown(self) -> str:
+        """The number in words: `93.2 [91.8, 94.5]`."""
+        scale, digits = self._scale, self.digits
+        text = f"{self.value * scale:.{digits}f}"
+        if self.low is not None and self.high is not None:
+            text += f" [{self.low * scale:.{digits}f}, {self.high * scale:.{digits}f}]"
+        return text
+
+    @property
+    def target_shown(self) -> str:
+        """The floor and goal in words, and whether it is met: `>= 85.0 (97.0) pass`."""
+        if self.target is None:
+            return ""
+        return f"{self.target.words(self._scale, self.digits)} {PASSED if self.passed else FAILED}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; every key is always there."""
+        target = self.target
+        return {
+            "name": self.name,
+            "section": self.section,
+            "group": self.group,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "n": self.n,
+            "unit": self.unit,
+            "floor": None if target is None else target.floor,
+            "goal": None if target is None else target.goal,
+            "at_most": None if target is None else target.at_most,
+            "passed": self.passed,
+        }
+
+    @property
+    def _scale(self) -> float:
+        return 100.0 if self.unit == "%" else 1.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the table: its words, and whether its floor is met (None where there is none)."""
+
+    text: str
+    passed: bool | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """The measures of one run of a benchmark, with the facts that tell it from any other run, and its command."""
+
+    name: str
+    title: str
+    measures: tuple[Measure, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    command: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every floor is met."""
+        return all(m.passed is not False for m in self.measures)
+
+    def find(self, name: str, group: str) -> Measure:
+        """The measure of that name and column; raises KeyError."""
+        for measure in self.measures:
+            if (measure.name, measure.group) == (name, group):
+                return measure
+        raise KeyError((name, group))
+
+    @property
+    def header(self) -> list[str]:
+        """The table's column heads."""
+        heads = ["measure"]
+        for group in self._groups:
+            heads += [group, "floor (goal)"] if self._has_targets(group) else [group]
+        return heads
+
+    def rows(self) -> list[tuple[str, list[list[Cell]]]]:
+        """The table's rows by section, in the order in which the measures came."""
+        sections: dict[str, dict[str, dict[str, Measure]]] = {}
+        for m in self.measures:
+            name = m.name if m.unit in ("%", "") else f"{m.name}, {m.unit}"
+            sections.setdefault(m.section, {}).setdefault(name, {})[m.group] = m
+        return [
+            (section, [self._row(name, found) for name, found in rows.items()])
+            for section, rows in sections.items()
+        ]
+
+    def markdown(self) -> str:
+        """The report as a document's part: tables, notes, and the command that prints it."""
+        lines = []
+        for section, rows in self.rows():
+            lines += [f"### {section}", ""] if section else []
+            lines += [_line(self.header), _line(["---"] * len(self.header))]
+            lines += [_line([cell.text for cell in row]) for row in rows]
+            lines.append("")
+        lines += [f"- {note}" for note in self.notes]
+        facts = ", ".join(f"{key} {value}" for key, value in self.facts.items())
+        lines += [f"- {facts}"] if facts else []
+        lines += ["", f"    {self.command}"] if self.command else []
+        return "\n".join(lines).strip() + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "title": self.title,
+            "passed": self.passed,
+            "measures": [m.to_dict() for m in self.measures],
+            "facts": dict(self.facts),
+            "notes": list(self.notes),
+            "command": self.command,
+        }
+
+    @property
+    def _groups(self) -> list[str]:
+        return list(dict.fromkeys(m.group for m in self.measures))
+
+    def _has_targets(self, group: str) -> bool:
+        return any(m.target is not None for m in self.measures if m.group == group)
+
+    def _row(self, name: str, found: Mapping[str, Measure]) -> list[Cell]:
+        row = [Cell(name)]
+        for group in self._groups:
+            m = found.get(group)
+            row.append(Cell("" if m is None else m.shown))
+            if self._has_targets(group):
+                row.append(Cell("" if m is None else m.target_shown, None if m is None else m.passed))
+        return row
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
