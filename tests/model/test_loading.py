@@ -47,4 +47,5 @@ def test_what_is_not_a_model_is_refused(tiny, tmp_path, break_):
             f.write_bytes(b"noise" * 100)
     with pytest.raises(ModelError) as error:
         load(folder)
-    assert "\n" not in str(error.value) and str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert str(folder) in str(error.value)

@@ -112,7 +112,8 @@ def test_spans_are_sorted_inside_the_stream_and_apart(tiny, stream):
     feed(session, stream, [40])
     session.say(QUERY)
     spans = session.spans(top=5)
-    assert spans and [s[2] for s in spans] == sorted((s[2] for s in spans), reverse=True)
+    assert spans
+    assert [s[2] for s in spans] == sorted((s[2] for s in spans), reverse=True)
     assert all(0 <= a < b <= 19.9 and 0 <= score <= 1 for a, b, score in spans)
 
 

@@ -37,7 +37,8 @@ def test_plain_queries_mean_exactly_one_event_of_one_thing():
                 if f"{t.colour} {t.shape}" == name and (not t.sized or t.size in q.query)
             ]
             spans = {e.span for i in things for e in scene.of(i)}
-            assert set(q.moments) <= spans and len(q.moments) == 1
+            assert set(q.moments) <= spans
+            assert len(q.moments) == 1
 
 
 def test_absent_queries_are_false():
@@ -59,7 +60,7 @@ def test_absent_queries_are_false():
 
 
 def test_counts_and_durations_are_right():
-    for scene, q in SAID:
+    for _scene, q in SAID:
         if q.kind == "ask" and q.tags[0] == "count":
             assert NUMBERS.index(q.text) == len(q.moments)
         if q.kind == "ask" and q.tags[0] == "how_long":

@@ -37,19 +37,18 @@ def test_boxes_hold_every_pixel_of_their_thing_tightly():
                 ys, xs = np.nonzero(owner.numpy() == i)
                 x0, y0, x1, y1 = boxes[k]
                 if len(xs):
-                    assert (
-                        xs.min() >= x0 - 1.5
-                        and xs.max() <= x1 + 1.5
-                        and ys.min() >= y0 - 1.5
-                        and ys.max() <= y1 + 1.5
-                    )
-                inside = 2 < x0 and 2 < y0 and x1 < 126 and y1 < 126
+                    assert xs.min() >= x0 - 1.5
+                    assert xs.max() <= x1 + 1.5
+                    assert ys.min() >= y0 - 1.5
+                    assert ys.max() <= y1 + 1.5
+                inside = x0 > 2 and y0 > 2 and x1 < 126 and y1 < 126
                 alone = all(
-                    k == k and j == i or not (owner.numpy() == j).any()
+                    (k == k and j == i) or not (owner.numpy() == j).any()
                     for j in range(i + 1, len(r.states[0].shape))
                 )
                 if inside and alone and len(xs) and r.states[0].alpha[i, k] > 0:
-                    assert abs(xs.min() - x0) < 3.5 and abs(xs.max() - x1) < 3.5
+                    assert abs(xs.min() - x0) < 3.5
+                    assert abs(xs.max() - x1) < 3.5
 
 
 def test_labels_name_the_colour_that_is_shown():
@@ -65,7 +64,8 @@ def test_labels_name_the_colour_that_is_shown():
         seen = pixels.median(0).values.numpy()
         right += int(np.abs(palette - seen).sum(1).argmin() == colour)
         total += 1
-    assert total > 200 and right / total > 0.97
+    assert total > 200
+    assert right / total > 0.97
 
 
 def test_rendering_is_fast_enough_to_train_on():

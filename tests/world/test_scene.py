@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def test_events_lie_in_the_clip_and_one_thing_does_one_at_a_time():
         for thing in range(len(scene.things)):
             spans = [e.span for e in scene.of(thing)]
             assert all(0 < a < b <= scene.duration for a, b in spans)
-            assert all(b[0] - a[1] >= 0.5 for a, b in zip(spans, spans[1:], strict=False))
+            assert all(b[0] - a[1] >= 0.5 for a, b in itertools.pairwise(spans))
     assert {e.kind for s in SCENES for e in s.events} == set(EVENTS)
 
 

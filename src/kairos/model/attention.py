@@ -6,11 +6,11 @@ differences of ticks matter, so a stream has no end.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-
 
 _NEVER = -1e4
 
@@ -73,6 +73,8 @@ def feedforward(width: int, factor: int = 4) -> nn.Sequential:
 class Layer(nn.Module):
     """Pre-norm attention and feed-forward."""
 
+    attention: Attention
+
     def __init__(self, width: int, heads: int, factor: int = 4, window: int = 0) -> None:
         super().__init__()
         self.before, self.attention = nn.LayerNorm(width), Attention(width, heads, window)
@@ -82,6 +84,19 @@ class Layer(nn.Module):
         y, past = self.attention(self.before(x), bias, past)
         x = x + y
         return x + self.feedforward(self.after(x)), past
+
+
+def layers(width: int, heads: int, factor: int, window: int, count: int) -> Layers:
+    return Layers(Layer(width, heads, factor, window) for _ in range(count))
+
+
+class Layers(nn.ModuleList):
+    """Layers in order."""
+
+    def __iter__(self) -> Iterator[Layer]:
+        for layer in super().__iter__():
+            assert isinstance(layer, Layer)
+            yield layer
 
 
 def forbid(allowed: Tensor) -> Tensor:

@@ -19,7 +19,12 @@ class AudioTower(nn.Module):
         super().__init__()
         c = config.audio_width
         self.body = nn.Sequential(
-            nn.Conv1d(BANDS, c, 5, 2, 2), nn.GELU(), nn.Conv1d(c, c, 3, 2, 1), nn.GELU(), nn.Conv1d(c, c, 3, 1, 1), nn.GELU()
+            nn.Conv1d(BANDS, c, 5, 2, 2),
+            nn.GELU(),
+            nn.Conv1d(c, c, 3, 2, 1),
+            nn.GELU(),
+            nn.Conv1d(c, c, 3, 1, 1),
+            nn.GELU(),
         )
         self.tokens = config.audio_tokens
         self.sounds = nn.Linear(c, config.sounds)

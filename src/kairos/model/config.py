@@ -53,10 +53,20 @@ class KairosConfig(PretrainedConfig):
         **kwargs: Any,
     ) -> None:
         self.fps, self.image_size, self.audio_rate, self.slots = fps, image_size, audio_rate, slots
-        self.stem, self.colours, self.shapes, self.events, self.sounds = tuple(stem), colours, shapes, events, sounds
+        self.stem, self.colours, self.shapes, self.events, self.sounds = (
+            tuple(stem),
+            colours,
+            shapes,
+            events,
+            sounds,
+        )
         self.audio_width, self.width, self.heads, self.blocks = audio_width, width, heads, blocks
         self.window, self.causal = window, causal
-        self.audio_tokens, self.compressed_visual, self.compressed_audio = audio_tokens, compressed_visual, compressed_audio
+        self.audio_tokens, self.compressed_visual, self.compressed_audio = (
+            audio_tokens,
+            compressed_visual,
+            compressed_audio,
+        )
         self.fusion_tokens, self.query_layers, self.query_vectors = fusion_tokens, query_layers, query_vectors
         self.track_width, self.track_heads = track_width, track_heads
         self.causal_layers, self.final_layers, self.track_window = causal_layers, final_layers, track_window

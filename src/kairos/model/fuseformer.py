@@ -37,18 +37,31 @@ class _Compress(nn.Module):
         super().__init__()
         self.queries = nn.Parameter(torch.randn(queries, width) * width**-0.5)
         self.norm, self.heads = nn.LayerNorm(width), heads
-        self.q, self.kv, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.q, self.kv, self.out = (
+            nn.Linear(width, width),
+            nn.Linear(width, 2 * width),
+            nn.Linear(width, width),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(M, N, D) -> (M, queries, D)."""
         m, n, d = x.shape
-        q = self.q(self.queries).view(1, -1, self.heads, d // self.heads).transpose(1, 2).expand(m, -1, -1, -1)
+        q = (
+            self.q(self.queries)
+            .view(1, -1, self.heads, d // self.heads)
+            .transpose(1, 2)
+            .expand(m, -1, -1, -1)
+        )
         k, v = self.kv(self.norm(x)).view(m, n, 2, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         y = attend(q, k, v).transpose(1, 2).reshape(m, -1, d)
         return self.queries + self.out(y)
 
 
 class _Block(nn.Module):
+    visual: Layer
+    audio: Layer
+    joint: Layer
+
     def __init__(self, config: KairosConfig) -> None:
         super().__init__()
         d, h = config.width, config.heads
@@ -78,7 +91,13 @@ class Fuseformer(nn.Module):
         self.norm = nn.LayerNorm(d)
 
     def forward(
-        self, slots: Tensor, attributes: Tensor, scene: Tensor, sounds: Tensor, sound: Tensor, past: FusePast | None = None
+        self,
+        slots: Tensor,
+        attributes: Tensor,
+        scene: Tensor,
+        sounds: Tensor,
+        sound: Tensor,
+        past: FusePast | None = None,
     ) -> tuple[Tensor, FusePast]:
         """slots (B, T, S, C), attributes (B, T, S, A), scene (B, T, C), sounds (B, T, a, C'), sound (B, T, C')."""
         config, past = self.config, past or FusePast()
@@ -90,15 +109,23 @@ class Fuseformer(nn.Module):
         fusion = (self.fusion + self.kind[-config.fusion_tokens :]).expand(b * t, -1, -1)
         new = FusePast()
         for i, block in enumerate(self.blocks):
+            assert isinstance(block, _Block)
             visual, seen = self._stream(block.visual, visual, past.visual[i] if past.visual else None)
             audio, heard = self._stream(block.audio, audio, past.audio[i] if past.audio else None)
             new.visual.append(seen)
             new.audio.append(heard)
-            small_v, small_a = block.compress_visual(visual.flatten(0, 1)), block.compress_audio(audio.flatten(0, 1))
+            small_v, small_a = (
+                block.compress_visual(visual.flatten(0, 1)),
+                block.compress_audio(audio.flatten(0, 1)),
+            )
             joint, _ = block.joint(torch.cat([fusion, small_v, small_a], 1))
             fusion = joint[:, : config.fusion_tokens]
-        pooled = F.adaptive_avg_pool1d(visual.flatten(0, 1).transpose(1, 2), config.fusion_tokens).transpose(1, 2)
-        heard_pooled = F.adaptive_avg_pool1d(audio.flatten(0, 1).transpose(1, 2), config.fusion_tokens).transpose(1, 2)
+        pooled = F.adaptive_avg_pool1d(visual.flatten(0, 1).transpose(1, 2), config.fusion_tokens).transpose(
+            1, 2
+        )
+        heard_pooled = F.adaptive_avg_pool1d(
+            audio.flatten(0, 1).transpose(1, 2), config.fusion_tokens
+        ).transpose(1, 2)
         rest = (self.residual_visual(scene) + self.residual_audio(sound)).flatten(0, 1)[:, None]
         fusion = (fusion + pooled + heard_pooled + rest).view(b, t, config.fusion_tokens, -1)
         return self.norm(torch.cat([visual, audio, fusion], 2)), new

@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from kairos.model.audio import AudioTower
 from kairos.model.config import KairosConfig
-from kairos.model.fuseformer import FusePast, Fuseformer
+from kairos.model.fuseformer import Fuseformer, FusePast
 from kairos.model.language import Speech
 from kairos.model.track import QueryEncoder, QueryTrack
 from kairos.model.vision import VisionTower
@@ -46,6 +45,7 @@ class KairosModel(PreTrainedModel):
     """Any size of Kairos; saved and loaded in the Hugging Face layout, safetensors only."""
 
     config_class = KairosConfig
+    config: KairosConfig
     base_model_prefix = "kairos"
     main_input_name = "frames"
     _supports_sdpa = True
@@ -57,7 +57,9 @@ class KairosModel(PreTrainedModel):
         self.encoder, self.track = QueryEncoder(config), QueryTrack(config)
         self.speech = Speech(config, names or list(range(config.colours + config.shapes - 1)))
         self.tokenizer: PreTrainedTokenizerFast | None = None
-        self._tied_weights_keys = {"speech.decoder.lm_head.weight": "speech.decoder.model.embed_tokens.weight"}
+        self._tied_weights_keys = {
+            "speech.decoder.lm_head.weight": "speech.decoder.model.embed_tokens.weight"
+        }
         self.all_tied_weights_keys = dict(self._tied_weights_keys)
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -126,6 +128,3 @@ class KairosModel(PreTrainedModel):
 
 def count_parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
-
-
-

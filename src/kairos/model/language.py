@@ -34,12 +34,16 @@ class Evidence:
 class Speech(nn.Module):
     """Decoder, evidence and copy path."""
 
+    names: Tensor
+
     def __init__(self, config: KairosConfig, names: list[int]) -> None:
         """`names` are the vocabulary's ids of the colours, then of the shapes."""
         super().__init__()
         self.config = config
         d, w = config.width, config.track_width
-        self.decoder = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config.decoder), attn_implementation="eager")
+        self.decoder = AutoModelForCausalLM.from_config(
+            AutoConfig.for_model(**config.decoder), attn_implementation="eager"
+        )
         e = self.decoder.config.hidden_size
         self.frame = nn.Sequential(nn.LayerNorm(2 * d), nn.Linear(2 * d, e))
         self.tracked, self.seen = nn.Linear(w, e), nn.Linear(w + d, e)
@@ -58,7 +62,9 @@ class Speech(nn.Module):
         fusion = states[:, :, -self.config.fusion_tokens :].mean(2)
         return self.frame(torch.cat([fusion, states[:, :, : self.config.slots + 1].mean(2)], -1))
 
-    def evidence(self, final: Final, seen: Tensor, states: Tensor, ticks: Tensor, spans: Tensor | None = None) -> Evidence:
+    def evidence(
+        self, final: Final, seen: Tensor, states: Tensor, ticks: Tensor, spans: Tensor | None = None
+    ) -> Evidence:
         """Pool by relevance over the first `ticks` (B, Q), or by the given weights `spans` (B, Q, T) where they are not zero."""
         t = final.relevance.shape[-1]
         known = torch.arange(t, device=ticks.device) < ticks[..., None]
@@ -70,11 +76,21 @@ class Speech(nn.Module):
         weight = (mass + 1e-4 * known) / (mass + 1e-4 * known).sum(-1, keepdim=True)
         pool = weight.to(seen.dtype)
         rises = F.relu(relevance[..., 1:] - relevance[..., :-1]).sum(-1) + relevance[..., 0]
-        measures = torch.stack([mass.sum(-1) / 8, rises, final.presence.detach() / 8, (ticks / 48).clamp_max(1)], -1)
+        measures = torch.stack(
+            [mass.sum(-1) / 8, rises, final.presence.detach() / 8, (ticks / 48).clamp_max(1)], -1
+        )
         tokens = torch.stack(
             [
                 self.tracked(torch.einsum("bqt,bqtw->bqw", pool, final.states)),
-                self.seen(torch.cat([torch.einsum("bqt,bqtw->bqw", pool, seen), torch.einsum("bqt,btd->bqd", pool, states.mean(2))], -1)),
+                self.seen(
+                    torch.cat(
+                        [
+                            torch.einsum("bqt,bqtw->bqw", pool, seen),
+                            torch.einsum("bqt,btd->bqd", pool, states.mean(2)),
+                        ],
+                        -1,
+                    )
+                ),
                 self.measured(measures.to(seen.dtype)),
             ],
             2,
@@ -105,10 +121,16 @@ class Speech(nn.Module):
         position = (valid.cumsum(-1) - 1).clamp_min(0) + ticks[:, None]
         return torch.cat([seen, own], -1)[:, None], position
 
-    def hidden(self, inputs: Tensor, mask: Tensor | None, position: Tensor, past: Cache | None = None) -> Tensor:
+    def hidden(
+        self, inputs: Tensor, mask: Tensor | None, position: Tensor, past: Cache | None = None
+    ) -> Tensor:
         """Decoder states of embedded inputs (B, L, E)."""
         out = self.decoder.model(
-            inputs_embeds=inputs, attention_mask=self._bias(mask, inputs.dtype), position_ids=position, past_key_values=past, use_cache=past is not None
+            inputs_embeds=inputs,
+            attention_mask=self._bias(mask, inputs.dtype),
+            position_ids=position,
+            past_key_values=past,
+            use_cache=past is not None,
         )
         return out.last_hidden_state
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 from transformers.utils import logging
 
 from kairos.errors import ModelError
@@ -33,18 +35,33 @@ def load(path: str | Path | None = None, device: str = "cpu") -> KairosModel:
     folder = Path(path) if path is not None else embedded_path()
     if not (folder / "config.json").is_file():
         known = f"{folder}: no model here"
-        hint = "name a folder with config.json and *.safetensors" if path is not None else "reinstall kairos, or train one: kairos train recipes/embedded.yaml"
+        hint = (
+            "name a folder with config.json and *.safetensors"
+            if path is not None
+            else "reinstall kairos, or train one: kairos train recipes/embedded.yaml"
+        )
         raise ModelError(f"{known}; {hint}", path=folder)
     if not list(folder.glob("*.safetensors")):
-        raise ModelError(f"{folder}: no *.safetensors here; weights of other kinds are never opened", path=folder)
+        raise ModelError(
+            f"{folder}: no *.safetensors here; weights of other kinds are never opened", path=folder
+        )
     try:
         config = KairosConfig.from_pretrained(folder, local_files_only=True)
-        if config.model_type != "kairos" or getattr(config, "architectures", ["KairosModel"]) != ["KairosModel"]:
+        if config.model_type != "kairos" or getattr(config, "architectures", ["KairosModel"]) != [
+            "KairosModel"
+        ]:
             raise ValueError(f"it is a {config.model_type} model")
         with _quiet():
-            model, report = KairosModel.from_pretrained(
-                folder, config=config, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            loaded: Any = KairosModel.from_pretrained(
+                folder,
+                config=config,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
+        model: KairosModel = loaded[0]
+        report = loaded[1]
         if wrong := sorted({*report["missing_keys"], *map(str, report["mismatched_keys"])}):
             raise ValueError(f"{len(wrong)} weights are missing or of another shape, {wrong[0]} among them")
         model.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
@@ -57,13 +74,13 @@ def load(path: str | Path | None = None, device: str = "cpu") -> KairosModel:
 def save(model: KairosModel, folder: str | Path, dtype: torch.dtype = torch.bfloat16) -> None:
     """Write configuration, tokenizer and weights (bfloat16 unless told otherwise)."""
     folder = Path(folder)
-    model = model.to(dtype)
+    nn.Module.to(model, dtype)
     model.config.architectures = ["KairosModel"]
     with _quiet():
         model.save_pretrained(folder, max_shard_size="15MB")
     if model.tokenizer is not None:
         model.tokenizer.save_pretrained(folder)
-    model.to(torch.float32)
+    nn.Module.to(model, torch.float32)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ relative to the best ends, times the probability that the query is present at al
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
 from kairos.model.track import Final
 
@@ -46,6 +48,5 @@ def spans_of(final: Final, query: int, fps: float, duration_s: float, top: int) 
     return chosen
 
 
-def _numbers(x) -> np.ndarray:  # type: ignore[no-untyped-def, type-arg]
+def _numbers(x: Tensor) -> NDArray[np.float64]:
     return x.detach().double().cpu().numpy()
-

@@ -96,11 +96,17 @@ class Session:
         size, n = self.model.config.image_size, len(frames)
         samples = int(self.model.config.audio_rate / self.model.config.fps)
         if frames.shape[1:] != (size, size, 3) or frames.dtype != np.uint8:
-            raise InputError(f"frames are {frames.dtype} {frames.shape}; this model sees uint8 (n, {size}, {size}, 3)")
+            raise InputError(
+                f"frames are {frames.dtype} {frames.shape}; this model sees uint8 (n, {size}, {size}, 3)"
+            )
         if audio is not None and audio.shape != (n * samples,):
             raise InputError(f"sound is {audio.shape}; {n} ticks have ({n * samples},) samples")
         pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(self.model.device)
-        wave = torch.zeros(n, samples) if audio is None else torch.from_numpy(np.array(audio, np.float32)).view(n, samples)
+        wave = (
+            torch.zeros(n, samples)
+            if audio is None
+            else torch.from_numpy(np.array(audio, np.float32)).view(n, samples)
+        )
         for a in range(0, n, _CHUNK):
             self._see(pictures[a : a + _CHUNK], wave[a : a + _CHUNK].to(self.model.device))
 
@@ -118,7 +124,9 @@ class Session:
     def end(self, duration_s: float) -> None:
         """How long the stream really is; spans are cut there."""
         if not 0 <= duration_s < float("inf"):
-            raise OptionError(f"a duration of {duration_s} s is impossible", option="duration_s", value=duration_s)
+            raise OptionError(
+                f"a duration of {duration_s} s is impossible", option="duration_s", value=duration_s
+            )
         self._duration = duration_s
 
     @property
@@ -203,7 +211,9 @@ class Session:
             closes.append(self.ticks - 1)
         tracked = _join(self._current.tracked, 2)
         for k in closes:
-            final = self.model.track.conclude(tracked[:, :, : k + 1], torch.tensor([[k + 1]], device=self.model.device))
+            final = self.model.track.conclude(
+                tracked[:, :, : k + 1], torch.tensor([[k + 1]], device=self.model.device)
+            )
             if float(final.presence.sigmoid()) >= self.model.config.presence_threshold:
                 spans = self._spans(final, 0, 1)
                 if spans:
@@ -238,7 +248,8 @@ class Session:
         self, words: Tensor, final: Final, looked: Tensor, spans: Tensor | None, max_words: int
     ) -> tuple[str, float]:
         """Greedy words and their mean probability; `spans` (1, 1, T) points at the evidence instead of relevance."""
-        speech, device = self.model.speech, self.model.device
+        speech, device, tokenizer = self.model.speech, self.model.device, self.model.tokenizer
+        assert tokenizer is not None
         states, attributes = _join(self._states, 1), _join(self._attributes, 1)
         ticks = torch.tensor([[self.ticks]], device=device)
         evidence = speech.evidence(final, looked, states, ticks, spans)
@@ -251,6 +262,7 @@ class Session:
         say = torch.tensor([[SPECIAL.index(SAY)]], device=device)
         rows = torch.cat([speech.embed(words), evidence.tokens[:, 0], speech.embed(say)], 1)
         known = torch.ones(rows.shape[:2], dtype=torch.bool, device=device)
+        mask: Tensor | None
         mask, position = speech.layout(torch.tensor([seen], device=device), seen, known)
         said: list[int] = []
         logs: list[float] = []
@@ -258,11 +270,11 @@ class Session:
             hidden = speech.hidden(rows, mask, position, past)[:, None, -1:]
             best = speech.words(hidden, states, attributes, weight)[0, 0, 0].max(-1)
             logs.append(float(best.values))
-            if int(best.indices) == self.model.tokenizer.eos_token_id or len(said) == max_words:  # type: ignore[union-attr]
+            if int(best.indices) == tokenizer.eos_token_id or len(said) == max_words:
                 break
             said.append(int(best.indices))
             rows, mask, position = speech.embed(best.indices.view(1, 1)), None, position[:, -1:] + 1
-        return self.model.tokenizer.decode(said), float(np.exp(np.mean(logs)))  # type: ignore[union-attr]
+        return str(tokenizer.decode(said)), float(np.exp(np.mean(logs)))
 
     # captions ------------------------------------------------------------------------------------------------
 

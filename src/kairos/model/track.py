@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from kairos.model.attention import Layer, Past, forbid
+from kairos.model.attention import Layer, Past, forbid, layers
 from kairos.model.config import KairosConfig
-
 
 _LONGEST = 64  # words of a query that are told apart by place
 
@@ -48,7 +47,7 @@ class QueryEncoder(nn.Module):
     def __init__(self, config: KairosConfig) -> None:
         super().__init__()
         d = config.width
-        self.layers = nn.ModuleList(Layer(d, config.heads, 2, _LONGEST) for _ in range(config.query_layers))
+        self.layers = layers(d, config.heads, 2, _LONGEST, config.query_layers)
         self.norm = nn.LayerNorm(d)
         self.read = nn.Parameter(torch.randn(config.query_vectors, d) * d**-0.5)
         self.out = nn.Linear(d, d)
@@ -73,10 +72,10 @@ class QueryTrack(nn.Module):
         self.mix = nn.Linear(config.query_vectors * d, w)
         self.ask = nn.Linear(config.query_vectors * d, w)
         self.inner = nn.Sequential(nn.GELU(), nn.Linear(w, 2 * w), nn.GELU(), nn.Linear(2 * w, w))
-        self.causal = nn.ModuleList(Layer(w, h, 2, config.track_window) for _ in range(config.causal_layers))
+        self.causal = layers(w, h, 2, config.track_window, config.causal_layers)
         self.norm = nn.LayerNorm(w)
         self.scores = nn.Linear(w, 2)
-        self.final = nn.ModuleList(Layer(w, h, 2, config.track_window) for _ in range(config.final_layers))
+        self.final = layers(w, h, 2, config.track_window, config.final_layers)
         self.final_norm = nn.LayerNorm(w)
         self.pointer = nn.Linear(w, 5)
         self.pool = nn.Linear(w, 1)
@@ -84,7 +83,7 @@ class QueryTrack(nn.Module):
 
     def look(self, queries: Tensor, states: Tensor) -> Tensor:
         """Queries (B, Q, V, D) attend inside each frame state (B, T, N, D) -> (B, Q, T, W)."""
-        b, t, n, d = states.shape
+        _b, _t, _n, d = states.shape
         h = self.config.heads
         q = self.q(queries).unflatten(-1, (h, -1))
         k, v = self.k(states).unflatten(-1, (h, -1)), self.v(states).unflatten(-1, (h, -1))

@@ -46,7 +46,9 @@ class _Residual(nn.Module):
 
 
 def _down(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
 
 
 class VisionTower(nn.Module):
@@ -56,7 +58,9 @@ class VisionTower(nn.Module):
         super().__init__()
         self.config = config
         a, b, c = config.stem
-        self.stem = nn.Sequential(_down(6, a), _Residual(a), _down(a, b), _Residual(b), _down(b, c), _Residual(c), _Residual(c))
+        self.stem = nn.Sequential(
+            _down(6, a), _Residual(a), _down(a, b), _Residual(b), _down(b, c), _Residual(c), _Residual(c)
+        )
         self.outputs = (1, config.colours, config.shapes, config.events, 4)
         self.hidden = nn.Sequential(nn.Conv2d(c, c, 1), nn.ReLU(inplace=True))
         self.dense = nn.Conv2d(c, sum(self.outputs), 1)
@@ -72,7 +76,8 @@ class VisionTower(nn.Module):
         """Dense predictions from cells (N, C, G, G)."""
         hidden = self.hidden(cells)
         parts = self.dense(hidden).float().split(self.outputs, 1)
-        return Dense(*parts, mask=F.pixel_shuffle(self.mask(hidden).float(), 4))
+        objectness, colour, shape, event, box = parts
+        return Dense(objectness, colour, shape, event, box, F.pixel_shuffle(self.mask(hidden).float(), 4))
 
     def forward(self, frames: Tensor, previous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Slots of each frame: features (N, S, C), attributes (N, S, A) and the mean feature (N, C).
@@ -81,7 +86,7 @@ class VisionTower(nn.Module):
         """
         cells = self.grid(frames, previous)
         dense = self.heads(cells)
-        n, _, g, _ = dense.objectness.shape
+        _n, _, g, _ = dense.objectness.shape
         score = dense.objectness[:, 0]
         peak = score == F.max_pool2d(score[:, None], 3, 1, 1)[:, 0]
         rank = torch.where(peak, score, score - 12.0).flatten(1)

@@ -30,7 +30,13 @@ class _Parts(Trainer):
 
     parts: dict[str, list[torch.Tensor]]
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
         outputs = model(**inputs)
         for name, value in outputs.items():
             if name != "loss" and value.numel() == 1:
@@ -49,12 +55,18 @@ class _Watch(TrainerCallback):
             self.saved = time.monotonic()
             control.should_save = True
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
         if not logs or "loss" not in logs or self.trainer is None:
             return
         parts = {k: float(torch.stack(v).nanmean()) for k, v in self.trainer.parts.items()}
         self.trainer.parts.clear()
-        line = {"step": state.global_step, "seconds": round(time.monotonic() - self.started, 1), "loss": logs["loss"]}
+        line = {
+            "step": state.global_step,
+            "seconds": round(time.monotonic() - self.started, 1),
+            "loss": logs["loss"],
+        }
         line |= {"rate": logs.get("learning_rate", 0.0)} | {k: round(v, 5) for k, v in parts.items()}
         with (self.folder / "losses.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -105,7 +117,13 @@ def fit(
         disable_tqdm=True,
         ignore_data_skip=True,
     )
-    trainer = _Parts(model=module, args=arguments, train_dataset=batches(first), data_collator=lambda rows: rows[0], callbacks=[watch])
+    trainer = _Parts(
+        model=module,
+        args=arguments,
+        train_dataset=batches(first),
+        data_collator=lambda rows: rows[0],
+        callbacks=[watch],
+    )
     trainer.parts, watch.trainer = {}, trainer
     for callback in list(trainer.callback_handler.callbacks):  # ours is the only voice
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
@@ -126,11 +144,17 @@ def draw_losses(folder: Path) -> None:
     lines = [json.loads(line) for line in (folder / "losses.jsonl").read_text(encoding="utf-8").splitlines()]
     names = [k for k in lines[-1] if k not in ("step", "seconds", "rate")]
     columns = 4
-    figure, axes = plt.subplots(-(-len(names) // columns), columns, figsize=(13, 2.1 * -(-len(names) // columns)), squeeze=False)
+    figure, axes = plt.subplots(
+        -(-len(names) // columns), columns, figsize=(13, 2.1 * -(-len(names) // columns)), squeeze=False
+    )
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for name, axis in zip(names, axes.flat, strict=False):
-        axis.plot([line["step"] for line in lines if name in line], [line[name] for line in lines if name in line], lw=1)
+        axis.plot(
+            [line["step"] for line in lines if name in line],
+            [line[name] for line in lines if name in line],
+            lw=1,
+        )
         axis.set_title(name, fontsize=9)
         axis.grid(alpha=0.25)
     figure.tight_layout()

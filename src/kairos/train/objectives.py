@@ -34,7 +34,7 @@ class QueryLoss(nn.Module):
         if self.training:  # towers never see quite the same twice
             seen.slots = seen.slots * (1 + 0.05 * torch.randn_like(seen.slots))
         states, _ = model.fuse(seen)
-        b, q, length = batch["query"].shape
+        b, q, _length = batch["query"].shape
         words = batch["query"].flatten(0, 1)
         queries = model.query(words, _known(words)).unflatten(0, (b, q))
         looked = model.track.look(queries, states)
@@ -50,7 +50,11 @@ class QueryLoss(nn.Module):
         """What each slot does and is known by, read off its state: perception goes on under the words."""
         slots = states[:, :, : self.model.config.slots]
         speech, out = self.model.speech, {}
-        for name, head, weight in (("event", self.event, 1.0), ("colour", speech.colour, 0.5), ("shape", speech.shape, 0.5)):
+        for name, head, weight in (
+            ("event", self.event, 1.0),
+            ("colour", speech.colour, 0.5),
+            ("shape", speech.shape, 0.5),
+        ):
             logits, target = head(slots).float().flatten(0, 2), batch[f"slot_{name}"].flatten()
             out[f"slot_{name}"] = weight * F.cross_entropy(logits, target, ignore_index=NOTHING)
         return out
@@ -72,7 +76,9 @@ class QueryLoss(nn.Module):
             return (loss * present).sum() / present.sum().clamp_min(1)
 
         def offset(value: Tensor, target: Tensor, where: Tensor) -> Tensor:
-            return (F.smooth_l1_loss(value, target, reduction="none", beta=0.1) * where).sum() / where.sum().clamp_min(1)
+            return (
+                F.smooth_l1_loss(value, target, reduction="none", beta=0.1) * where
+            ).sum() / where.sum().clamp_min(1)
 
         presence = F.binary_cross_entropy_with_logits(final.presence, batch["present"], reduction="none")
         return {
@@ -84,25 +90,37 @@ class QueryLoss(nn.Module):
             "offset": offset(final.start_offset, batch["start_offset"], batch["start"])
             + offset(final.end_offset, batch["end_offset"], batch["end"]),
             "presence": (presence * asked).sum() / asked.sum(),
-            "presence_accuracy": (((final.presence > 0) == (batch["present"] > 0)) * asked).sum() / asked.sum(),
-            "start_accuracy": (batch["start"].gather(-1, final.start.argmax(-1, keepdim=True))[..., 0] * present).sum() / present.sum(),
+            "presence_accuracy": (((final.presence > 0) == (batch["present"] > 0)) * asked).sum()
+            / asked.sum(),
+            "start_accuracy": (
+                batch["start"].gather(-1, final.start.argmax(-1, keepdim=True))[..., 0] * present
+            ).sum()
+            / present.sum(),
         }
 
-    def _words(self, seen: Perceived, states: Tensor, looked: Tensor, final: Final, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _words(
+        self, seen: Perceived, states: Tensor, looked: Tensor, final: Final, batch: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Every question stands behind its clip's frames, which pass the decoder once and are shared as keys and values."""
         speech = self.model.speech
         first = int(batch["said"].any(0).float().argmax())  # questions and captions come last
         rest = slice(first, None)
         part = Final(*(x[:, rest] for x in vars(final).values()))
-        evidence = speech.evidence(part, looked[:, rest], states, batch["length"][:, rest], batch["span"][:, rest])
+        evidence = speech.evidence(
+            part, looked[:, rest], states, batch["length"][:, rest], batch["span"][:, rest]
+        )
         query, answer = batch["query"][:, rest], batch["answer"][:, rest]
         b, q, length = query.shape
         say = torch.full_like(answer[..., :1], SPECIAL.index(SAY))
         given = torch.cat([say, answer[..., :-1]], -1)
         rows = torch.cat([speech.embed(query), evidence.tokens, speech.embed(given)], 2).flatten(0, 1)
-        valid = torch.cat([_known(query), torch.ones_like(query[..., :EVIDENCE], dtype=torch.bool), _known(given)], -1).flatten(0, 1)
+        valid = torch.cat(
+            [_known(query), torch.ones_like(query[..., :EVIDENCE], dtype=torch.bool), _known(given)], -1
+        ).flatten(0, 1)
         past = speech.remember(states, q)
-        hidden = speech.hidden(rows, *speech.layout(batch["ticks"].repeat_interleave(q), states.shape[1], valid), past)
+        hidden = speech.hidden(
+            rows, *speech.layout(batch["ticks"].repeat_interleave(q), states.shape[1], valid), past
+        )
         hidden = hidden.unflatten(0, (b, q))[:, :, length + EVIDENCE :]
         logp = speech.words(hidden, states, seen.attributes, evidence.weight)
         target = answer.masked_fill(~_known(answer), NOTHING)

@@ -29,10 +29,12 @@ from kairos.world.sound import waveform
 _PALETTE = np.array(list(COLOURS.values())) / 255.0
 
 
-class PerceptionBatches(IterableDataset):  # type: ignore[type-arg]
+class PerceptionBatches(IterableDataset[dict[str, Tensor]]):
     """Batch k is drawn from seed and k alone, so that a run resumes at any step."""
 
-    def __init__(self, config: KairosConfig, seed: int, scenes: int, moments: int, first: int, steps: int) -> None:
+    def __init__(
+        self, config: KairosConfig, seed: int, scenes: int, moments: int, first: int, steps: int
+    ) -> None:
         self.config, self.seed, self.scenes, self.moments = config, seed, scenes, moments
         self.first, self.steps = first, steps
 
@@ -52,29 +54,35 @@ class PerceptionBatches(IterableDataset):  # type: ignore[type-arg]
         times = []
         for scene in scenes:
             busy = [rng.uniform(e.start, e.end) for e in scene.events]
-            now = np.where(rng.random(self.moments) < 0.6, rng.choice(busy, self.moments), rng.uniform(0, scene.duration, self.moments))
+            now = np.where(
+                rng.random(self.moments) < 0.6,
+                rng.choice(busy, self.moments),
+                rng.uniform(0, scene.duration, self.moments),
+            )
             now = np.clip(now, tick, scene.duration - 1e-3)
             times.append(np.concatenate([now, now - tick]))
         tints = [_tint(scene, rng) for scene in scenes]
         rendered = render(scenes, times, self.config.image_size, tint=tints)
         objects = objects_in(rendered, scenes, tints)
-        now = torch.as_tensor(np.concatenate([[True] * self.moments + [False] * self.moments] * self.scenes))
-        frames, previous = rendered.images[now], rendered.images[~now].clone()
-        opening = torch.as_tensor(rng.random(len(frames)) < 0.03)  # a clip's first frame has nothing before it
+        is_now = torch.tensor(([True] * self.moments + [False] * self.moments) * self.scenes)
+        frames, previous = rendered.images[is_now], rendered.images[~is_now].clone()
+        opening = torch.as_tensor(
+            rng.random(len(frames)) < 0.03
+        )  # a clip's first frame has nothing before it
         previous[opening] = frames[opening]
-        event = objects.event[now]
+        event = objects.event[is_now]
         event[opening] = NOTHING
         frames, previous = disturb(frames, previous, rng)
         mel, heard = self._sounds(scenes[:6], rng)
         return {
             "frames": frames,
             "previous": previous,
-            "mask": F.avg_pool2d((rendered.owner[now] >= 0).float()[:, None], 2),
-            "visible": objects.visible[now],
-            "colour": objects.colour[now],
-            "shape": objects.shape[now],
+            "mask": F.avg_pool2d((rendered.owner[is_now] >= 0).float()[:, None], 2),
+            "visible": objects.visible[is_now],
+            "colour": objects.colour[is_now],
+            "shape": objects.shape[is_now],
             "event": event,
-            "box": objects.box[now],
+            "box": objects.box[is_now],
             "mel": mel,
             "heard": heard,
         }
@@ -119,7 +127,9 @@ def disturb(
     With `one`, all frames are of one camera.
     """
     n = 1 if one else len(frames)
-    gain = torch.as_tensor(rng.uniform(0.88, 1.1, (n, 1, 1, 1)) * rng.uniform(0.96, 1.04, (n, 1, 1, 3)), dtype=torch.float32)
+    gain = torch.as_tensor(
+        rng.uniform(0.88, 1.1, (n, 1, 1, 1)) * rng.uniform(0.96, 1.04, (n, 1, 1, 3)), dtype=torch.float32
+    )
     shift = torch.as_tensor(rng.uniform(-8, 8, (n, 1, 1, 1)), dtype=torch.float32)
     soft = torch.as_tensor(rng.uniform(0, 0.35, (n, 1, 1, 1)), dtype=torch.float32)
     noise = torch.as_tensor(rng.uniform(0, 3.5, (n, 1, 1, 1)), dtype=torch.float32)
@@ -152,7 +162,10 @@ class PerceptionLoss(nn.Module):
         target = torch.zeros_like(dense.objectness[:, 0])
         target[frame, row, column] = 1.0
         losses = {
-            "objectness": 2 * F.binary_cross_entropy_with_logits(dense.objectness[:, 0], target, pos_weight=torch.tensor(3.0, device=target.device)),
+            "objectness": 2
+            * F.binary_cross_entropy_with_logits(
+                dense.objectness[:, 0], target, pos_weight=torch.tensor(3.0, device=target.device)
+            ),
             "mask": 0.5 * F.binary_cross_entropy_with_logits(dense.mask, batch["mask"]),
         }
         for name in ("colour", "shape", "event"):
@@ -163,8 +176,12 @@ class PerceptionLoss(nn.Module):
             losses[f"{name}_accuracy"] = (logits.argmax(-1) == wanted)[known].float().mean().detach()
         centre = (cell + 0.5) / g
         wanted_box = torch.cat([(box[frame, slot, :2] - centre) * g, box[frame, slot, 2:]], -1)
-        losses["box"] = F.smooth_l1_loss(dense.box[frame, :, row, column] * torch.tensor([1, 1, 4, 4.0], device=box.device), wanted_box * torch.tensor([1, 1, 4, 4.0], device=box.device), beta=0.1)
-        local, mean = self.audio(batch["mel"])
+        losses["box"] = F.smooth_l1_loss(
+            dense.box[frame, :, row, column] * torch.tensor([1, 1, 4, 4.0], device=box.device),
+            wanted_box * torch.tensor([1, 1, 4, 4.0], device=box.device),
+            beta=0.1,
+        )
+        _local, mean = self.audio(batch["mel"])
         losses["heard"] = F.binary_cross_entropy_with_logits(self.audio.sounds(mean).float(), batch["heard"])
         loss = sum(v for k, v in losses.items() if not k.endswith("_accuracy"))
         return {"loss": loss, **{k: v.detach() for k, v in losses.items()}}

@@ -33,7 +33,9 @@ def tick_times(duration: float, fps: float) -> np.ndarray:
 
 
 @torch.inference_mode()
-def encode(towers: PerceptionLoss, scenes: list[Scene], rng: np.random.Generator, device: str = "cpu") -> dict[str, Tensor]:
+def encode(
+    towers: PerceptionLoss, scenes: list[Scene], rng: np.random.Generator, device: str = "cpu"
+) -> dict[str, Tensor]:
     """Features of whole clips, ticks of all in a row, with the thing that each slot shows."""
     config = towers.vision.config
     times = [tick_times(scene.duration, config.fps) for scene in scenes]
@@ -43,23 +45,45 @@ def encode(towers: PerceptionLoss, scenes: list[Scene], rng: np.random.Generator
     previous = torch.cat([torch.cat([clip[:1], clip[:-1]]) for clip in frames.split(counts)])
     frames, previous = _disturb_clips(frames, previous, counts, rng)
     n = int(config.audio_rate / config.fps)
-    waves = [torch.as_tensor(waveform(s, config.audio_rate))[: c * n].view(c, n) for s, c in zip(scenes, counts, strict=True)]
+    waves = [
+        torch.as_tensor(waveform(s, config.audio_rate))[: c * n].view(c, n)
+        for s, c in zip(scenes, counts, strict=True)
+    ]
     with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-        parts = [towers.vision(f.to(device), p.to(device)) for f, p in zip(frames.split(256), previous.split(256), strict=True)]
+        parts = [
+            towers.vision(f.to(device), p.to(device))
+            for f, p in zip(frames.split(256), previous.split(256), strict=True)
+        ]
         slots, attributes, scene_feature = (torch.cat(x) for x in zip(*parts, strict=True))
         sounds, sound = towers.audio(log_mel(torch.cat(waves).to(device)))
     objects = objects_in(rendered, scenes)
     centre = objects.box[:, None, :, :2]
     place = attributes[..., None, -4:-2].float().cpu()
-    distance = (centre - place).norm(dim=-1).masked_fill(~objects.visible[:, None] | (objects.thing == NOTHING)[:, None], 9.0)
+    distance = (
+        (centre - place)
+        .norm(dim=-1)
+        .masked_fill(~objects.visible[:, None] | (objects.thing == NOTHING)[:, None], 9.0)
+    )
     near, index = distance.min(-1)
     thing = objects.thing.gather(1, index)
     thing[(near > 0.12) | (attributes[..., 0].cpu() < 0.3)] = -1
-    features = {"slots": slots, "attributes": attributes, "scene": scene_feature, "sounds": sounds, "sound": sound}
-    return {**{k: v.half().cpu().contiguous() for k, v in features.items()}, "thing": thing.to(torch.int8), "counts": torch.tensor(counts)}
+    features = {
+        "slots": slots,
+        "attributes": attributes,
+        "scene": scene_feature,
+        "sounds": sounds,
+        "sound": sound,
+    }
+    return {
+        **{k: v.half().cpu().contiguous() for k, v in features.items()},
+        "thing": thing.to(torch.int8),
+        "counts": torch.tensor(counts),
+    }
 
 
-def _disturb_clips(frames: Tensor, previous: Tensor, counts: list[int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def _disturb_clips(
+    frames: Tensor, previous: Tensor, counts: list[int], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
     """One camera a clip: the same gain and softness throughout."""
     out = [
         disturb(f, p, np.random.default_rng(int(rng.integers(1 << 40))), one=True)
@@ -70,7 +94,15 @@ def _disturb_clips(frames: Tensor, previous: Tensor, counts: list[int], rng: np.
     return frames, previous
 
 
-def fill(towers: PerceptionLoss, folder: Path, clips: int, shard: int, seed: int, workers: int, progress: Callable[[int, int], None] | None) -> None:
+def fill(
+    towers: PerceptionLoss,
+    folder: Path,
+    clips: int,
+    shard: int,
+    seed: int,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
     """Write the shards that are missing."""
     folder.mkdir(parents=True, exist_ok=True)
     names = [(k, folder / f"clips-{k:05}.safetensors") for k in range(-(-clips // shard))]

@@ -21,7 +21,7 @@ Words = Callable[[str], list[int]]
 QUERY_WORDS, ANSWER_WORDS = 18, 12
 
 
-class QueryBatches(IterableDataset):  # type: ignore[type-arg]
+class QueryBatches(IterableDataset[dict[str, Tensor]]):
     """Batch k is drawn from seed and k alone."""
 
     def __init__(
@@ -59,7 +59,9 @@ class QueryBatches(IterableDataset):  # type: ignore[type-arg]
         for b, scene in enumerate(scenes):
             speaker = Speaker(scene, rng)
             for q, query in enumerate(speaker.ground(ground)):
-                cut = int(rng.integers(ticks[b] // 3, ticks[b])) if rng.random() < self.truncated else ticks[b]
+                cut = (
+                    int(rng.integers(ticks[b] // 3, ticks[b])) if rng.random() < self.truncated else ticks[b]
+                )
                 targets.put(b, q, query, self.words, cut)
             for q, query in enumerate(speaker.ask(ask) if ask else [], ground):
                 targets.put(b, q, query, self.words, ticks[b])
@@ -104,7 +106,9 @@ class Targets:
         self.answer = np.zeros((clips, queries, ANSWER_WORDS), np.int64)
         self.length = np.ones((clips, queries), np.int64)
         self.present, self.asked, self.said = (np.zeros((clips, queries), np.float32) for _ in range(3))
-        self.relevance, self.informative, self.start, self.end = (np.zeros(shape, np.float32) for _ in range(4))
+        self.relevance, self.informative, self.start, self.end = (
+            np.zeros(shape, np.float32) for _ in range(4)
+        )
         self.start_offset, self.end_offset, self.span = (np.zeros(shape, np.float32) for _ in range(3))
 
     def put(self, b: int, q: int, query: Query, words: Words, ticks: int) -> None:
@@ -135,7 +139,9 @@ class Targets:
             self.start_offset[b, q, a], self.end_offset[b, q, z] = start - a, end - (z + 1)
 
     def tensors(self) -> dict[str, Tensor]:
-        self.query, self.answer = (x[..., : max(1, int((x != 0).sum(-1).max()))] for x in (self.query, self.answer))
+        self.query, self.answer = (
+            x[..., : max(1, int((x != 0).sum(-1).max()))] for x in (self.query, self.answer)
+        )
         return {k: torch.as_tensor(v) for k, v in self.__dict__.items() if isinstance(v, np.ndarray)}
 
 

@@ -93,12 +93,18 @@ def load_recipe(path: str | Path) -> Recipe:
         reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())
         raise ConfigError(f"{path}: not a recipe: {reason}", path=path, errors=[reason]) from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: not a recipe: expected keys and values", path=path, errors=["not a mapping"])
+        raise ConfigError(
+            f"{path}: not a recipe: expected keys and values", path=path, errors=["not a mapping"]
+        )
     errors = _unknown(Recipe, content, "")
     try:
         recipe = TypeAdapter(Recipe).validate_python(content)
     except ValidationError as error:
-        errors += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors() if "unexpected" not in e["type"]]
+        errors += [
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
+            for e in error.errors()
+            if "unexpected" not in e["type"]
+        ]
         recipe = Recipe()
     errors += _absurd(recipe, "")
     if errors:

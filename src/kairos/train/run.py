@@ -36,10 +36,17 @@ def build(recipe: Recipe) -> KairosModel:
     torch.manual_seed(recipe.seed)
     tokenizer = word_tokenizer(vocabulary())
     config = KairosConfig(**recipe.model)
-    config.decoder = {**config.decoder, "vocab_size": len(tokenizer), "pad_token_id": 0, "eos_token_id": 2, "bos_token_id": None}
+    config.decoder = {
+        **config.decoder,
+        "vocab_size": len(tokenizer),
+        "pad_token_id": 0,
+        "eos_token_id": 2,
+        "bos_token_id": None,
+    }
     config.name, config.absent_text = recipe.name, ABSENT_TEXT
     config.caption_verbs = tuple(forms[0][0] for forms in PHRASES.values())
-    model = KairosModel(config, tokenizer.convert_tokens_to_ids([*COLOUR_NAMES, *SHAPES]))
+    vocabulary_ids = tokenizer.get_vocab()
+    model = KairosModel(config, [vocabulary_ids[name] for name in (*COLOUR_NAMES, *SHAPES)])
     model.tokenizer = tokenizer
     return model
 
@@ -52,10 +59,23 @@ def plan(recipe: Recipe) -> dict[str, Any]:
         "seed": recipe.seed,
         "parameters": count_parameters(model),
         "stages": [
-            {"name": "perception", "steps": recipe.perception.optimiser.steps, "frames a step": recipe.perception.scenes * recipe.perception.moments},
+            {
+                "name": "perception",
+                "steps": recipe.perception.optimiser.steps,
+                "frames a step": recipe.perception.scenes * recipe.perception.moments,
+            },
             {"name": "pool", "clips": recipe.pool.clips},
-            {"name": "grounding", "steps": recipe.grounding.optimiser.steps, "queries a step": recipe.grounding.clips * recipe.grounding.queries},
-            {"name": "language", "steps": recipe.language.optimiser.steps, "queries a step": recipe.language.clips * (recipe.language.queries + recipe.language.questions + recipe.language.captions)},
+            {
+                "name": "grounding",
+                "steps": recipe.grounding.optimiser.steps,
+                "queries a step": recipe.grounding.clips * recipe.grounding.queries,
+            },
+            {
+                "name": "language",
+                "steps": recipe.language.optimiser.steps,
+                "queries a step": recipe.language.clips
+                * (recipe.language.queries + recipe.language.questions + recipe.language.captions),
+            },
         ],
     }
 
@@ -81,7 +101,9 @@ def run(
     if dry_run:
         return result
     if not resume and out.exists() and any(out.iterdir()):
-        raise OptionError(f"{out}: holds a run already; name another --out, or resume it", option="--out", value=str(out))
+        raise OptionError(
+            f"{out}: holds a run already; name another --out, or resume it", option="--out", value=str(out)
+        )
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(recipe.threads)
     model = build(recipe)
@@ -89,8 +111,28 @@ def run(
     pool = _pool(recipe, model, out, device, progress)
     loss = QueryLoss(model)
     g, s = recipe.grounding, recipe.language
-    _stage(recipe, "grounding", loss, pool, g.optimiser, (g.clips, (g.queries, 0, 0), g.truncated), out, device, progress)
-    _stage(recipe, "language", loss, pool, s.optimiser, (s.clips, (s.queries, s.questions, s.captions), s.truncated), out, device, progress)
+    _stage(
+        recipe,
+        "grounding",
+        loss,
+        pool,
+        g.optimiser,
+        (g.clips, (g.queries, 0, 0), g.truncated),
+        out,
+        device,
+        progress,
+    )
+    _stage(
+        recipe,
+        "language",
+        loss,
+        pool,
+        s.optimiser,
+        (s.clips, (s.queries, s.questions, s.captions), s.truncated),
+        out,
+        device,
+        progress,
+    )
     save(model, out / "model")
     return result | {"model": str(out / "model")}
 
@@ -100,9 +142,15 @@ def _perceive(recipe: Recipe, model: KairosModel, out: Path, device: str, progre
     module = PerceptionLoss(model.vision, model.audio)
 
     def batches(first: int) -> PerceptionBatches:
-        return PerceptionBatches(config, recipe.seed, stage.scenes, stage.moments, first, stage.optimiser.steps)
+        return PerceptionBatches(
+            config, recipe.seed, stage.scenes, stage.moments, first, stage.optimiser.steps
+        )
 
-    _once(out / "perception", module, lambda: _fit(recipe, "perception", module, batches, stage.optimiser, out, device, progress))
+    _once(
+        out / "perception",
+        module,
+        lambda: _fit(recipe, "perception", module, batches, stage.optimiser, out, device, progress),
+    )
 
 
 def _pool(recipe: Recipe, model: KairosModel, out: Path, device: str, progress: Progress | None) -> Pool:
@@ -129,13 +177,34 @@ def _stage(
     seed = recipe.seed * 100 + sum(map(ord, name))
 
     def batches(first: int) -> QueryBatches:
-        return QueryBatches(pool, model.words, model.config.fps, seed, clips, counts, truncated, first, optimiser.steps)
+        return QueryBatches(
+            pool, model.words, model.config.fps, seed, clips, counts, truncated, first, optimiser.steps
+        )
 
     _once(out / name, loss, lambda: _fit(recipe, name, loss, batches, optimiser, out, device, progress))
 
 
-def _fit(recipe: Recipe, name: str, module: nn.Module, batches: Callable[[int], Any], optimiser: Optimiser, out: Path, device: str, progress: Progress | None) -> None:
-    fit(name, module, batches, optimiser, out / name, seed=recipe.seed, device=device, loaders=recipe.loaders, progress=progress)
+def _fit(
+    recipe: Recipe,
+    name: str,
+    module: nn.Module,
+    batches: Callable[[int], Any],
+    optimiser: Optimiser,
+    out: Path,
+    device: str,
+    progress: Progress | None,
+) -> None:
+    fit(
+        name,
+        module,
+        batches,
+        optimiser,
+        out / name,
+        seed=recipe.seed,
+        device=device,
+        loaders=recipe.loaders,
+        progress=progress,
+    )
 
 
 def _once(folder: Path, module: nn.Module, work: Callable[[], None]) -> None:

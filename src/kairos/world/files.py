@@ -109,12 +109,26 @@ def records(scene: Scene, name: str) -> Iterator[dict[str, Any]]:
         "size": [SIZE_PX, SIZE_PX],
         "fps": RATE_FPS,
         "objects": [{"colour": t.colour, "shape": t.shape, "size": t.size} for t in scene.things],
-        "events": [{"event": e.kind, "object": e.thing, "other": e.other, "sound": e.sound, "start": e.start, "end": e.end} for e in scene.events],
+        "events": [
+            {
+                "event": e.kind,
+                "object": e.thing,
+                "other": e.other,
+                "sound": e.sound,
+                "start": e.start,
+                "end": e.end,
+            }
+            for e in scene.events
+        ],
         "sounds": [{"sound": s.kind, "start": s.start, "end": s.end} for s in scene.sounds],
     }
     for q in queries(scene):
         moments = [{"start": a, "end": b} for a, b in q.moments]
-        said = {"text": q.text} if q.kind == "caption" else {"query": q.query} | ({"text": q.text} if q.kind == "ask" else {})
+        said = (
+            {"text": q.text}
+            if q.kind == "caption"
+            else {"query": q.query} | ({"text": q.text} if q.kind == "ask" else {})
+        )
         yield {"kind": q.kind, **said, "moments": moments, "tags": list(q.tags)}
     yield from _places(scene)
 
@@ -131,11 +145,22 @@ def _places(scene: Scene) -> Iterator[dict[str, Any]]:
         boxes = np.clip(boxes_at(states, i) * SIZE_PX, 0, SIZE_PX)[seen]
         if not len(boxes):
             continue
-        yield {"kind": "track", "label": label, "times": track_times[seen].tolist(), "boxes": boxes.round(2).tolist()}
+        yield {
+            "kind": "track",
+            "label": label,
+            "times": track_times[seen].tolist(),
+            "boxes": boxes.round(2).tolist(),
+        }
         masks = [(t, o == i) for t, o in zip(mask_times.tolist(), owner, strict=True) if (o == i).any()]
         if masks:
             rle = [{"size": [SIZE_PX, SIZE_PX], "counts": _runs(m)} for _, m in masks]
-            yield {"kind": "mask_track", "label": label, "size": [SIZE_PX, SIZE_PX], "times": [t for t, _ in masks], "masks": rle}
+            yield {
+                "kind": "mask_track",
+                "label": label,
+                "size": [SIZE_PX, SIZE_PX],
+                "times": [t for t, _ in masks],
+                "masks": rle,
+            }
 
 
 def _runs(mask: np.ndarray) -> list[int]:

@@ -29,7 +29,9 @@ class Objects:
     thing: Tensor  # index of the thing; NOTHING for cups
 
 
-def objects_in(rendered: Rendered, scenes: list[Scene], painted: list[np.ndarray | None] | None = None) -> Objects:
+def objects_in(
+    rendered: Rendered, scenes: list[Scene], painted: list[np.ndarray | None] | None = None
+) -> Objects:
     """Labels of rendered frames; `painted` are the tints they were rendered with."""
     frames = sum(rendered.counts)
     n = max(len(s.shape) for s in rendered.states)

@@ -113,7 +113,9 @@ class Speaker:
     def _resized(self, thing: int) -> bool:
         return any(e.kind in ("grow", "shrink") for e in self.scene.of(thing))
 
-    def verb(self, event: Event, base: bool = False, canonical: bool = False, subject: int | None = None) -> str:
+    def verb(
+        self, event: Event, base: bool = False, canonical: bool = False, subject: int | None = None
+    ) -> str:
         forms = PHRASES[event.kind]
         text = forms[0 if canonical else int(self.rng.integers(len(forms)))][base]
         if event.kind == "colour" and (canonical or self._chance(0.5)):
@@ -187,7 +189,13 @@ class Speaker:
         who = self._role(e)
         if not self._unique(who, e):
             return None
-        return Query("ground", self._said(who, e), self._statement(who, e), (e.span,), self._tags(who, e.kind, "visual", "plain"))
+        return Query(
+            "ground",
+            self._said(who, e),
+            self._statement(who, e),
+            (e.span,),
+            self._tags(who, e.kind, "visual", "plain"),
+        )
 
     def _statement(self, who: int, e: Event) -> str:
         return f"{self.name(who, canonical=True)} {self.verb(e, canonical=True, subject=who)}"
@@ -282,8 +290,16 @@ class Speaker:
             k = same.index(s)
             if k > 2:
                 return None
-            return Query("ground", f"the {ORDINALS[k]} {s.kind}", f"a {s.kind} is heard", (s.span,), ("sound", "ordinal_sound"))
-        text = self._pick((f"a {s.kind} is heard", f"the {s.kind}", f"when is the {s.kind} heard ?", f"a {s.kind}"))
+            return Query(
+                "ground",
+                f"the {ORDINALS[k]} {s.kind}",
+                f"a {s.kind} is heard",
+                (s.span,),
+                ("sound", "ordinal_sound"),
+            )
+        text = self._pick(
+            (f"a {s.kind} is heard", f"the {s.kind}", f"when is the {s.kind} heard ?", f"a {s.kind}")
+        )
         return Query("ground", text, f"a {s.kind} is heard", (s.span,), ("sound",))
 
     def _something(self) -> Query | None:
@@ -292,7 +308,13 @@ class Speaker:
         if e is None:
             return None
         spans = tuple(o.span for o in self.scene.events if o.kind == e.kind)
-        return Query("ground", f"something {PHRASES[e.kind][0][0]}", f"something {PHRASES[e.kind][0][0]}", spans, ("something",))
+        return Query(
+            "ground",
+            f"something {PHRASES[e.kind][0][0]}",
+            f"something {PHRASES[e.kind][0][0]}",
+            spans,
+            ("something",),
+        )
 
     def _absent(self) -> Query | None:
         """A query that is false here although its parts are here: who, what and when are bound anew."""
@@ -302,14 +324,18 @@ class Speaker:
             if not missing:
                 return None
             kind = self._pick(missing)
-            text = self._pick((f"a {kind} is heard", f"the {kind}", f"when is the {kind} heard ?", f"a {kind}"))
+            text = self._pick(
+                (f"a {kind} is heard", f"the {kind}", f"when is the {kind} heard ?", f"a {kind}")
+            )
             return Query("ground", text, ABSENT_TEXT, (), ("sound", "absent"))
         if draw < 0.18:
             done = {e.kind for e in self.scene.events}
             kind = self._pick([k for k in EVENTS if k not in done] or [""])
             if not kind:
                 return None
-            return Query("ground", f"something {PHRASES[kind][0][0]}", ABSENT_TEXT, (), ("something", "absent"))
+            return Query(
+                "ground", f"something {PHRASES[kind][0][0]}", ABSENT_TEXT, (), ("something", "absent")
+            )
         false = self._false_event()
         if false is None:
             return None
@@ -333,11 +359,17 @@ class Speaker:
             return None
         e = self._pick(events)
         heard = {s.kind for o in self.scene.of(e.thing, e.kind) for s in self._heard_in(o.span)}
-        wrong = [s for s in {o.kind for o in self.scene.sounds} - heard if self.exists or (e.kind, s) not in HELD_OUT_BONDS]
+        wrong = [
+            s
+            for s in {o.kind for o in self.scene.sounds} - heard
+            if self.exists or (e.kind, s) not in HELD_OUT_BONDS
+        ]
         if not wrong:
             return None
         text = self._plainly(e.thing, e.kind, self._with(self._pick(sorted(wrong))))
-        return Query("ground", text, ABSENT_TEXT, (), self._tags(e.thing, e.kind, "visual", "bound", "absent"))
+        return Query(
+            "ground", text, ABSENT_TEXT, (), self._tags(e.thing, e.kind, "visual", "bound", "absent")
+        )
 
     def _wrong_side(self) -> Query | None:
         marks, e = self._landmarks(), self._event()
@@ -352,7 +384,9 @@ class Speaker:
         else:
             return None
         text = self._plainly(e.thing, e.kind, f"{side} {mark}")
-        return Query("ground", text, ABSENT_TEXT, (), self._tags(e.thing, e.kind, "visual", "relative", "absent"))
+        return Query(
+            "ground", text, ABSENT_TEXT, (), self._tags(e.thing, e.kind, "visual", "relative", "absent")
+        )
 
     def _false_event(self) -> tuple[str, str] | None:
         """A (name, event kind) that is not true: a thing here and what only others do, or nearly a thing here."""
@@ -361,10 +395,26 @@ class Speaker:
             return None
         weights = np.array([sum(e.kind == k for e in self.scene.events) for k in done], float)
         kind = done[int(self.rng.choice(len(done), p=weights / weights.sum()))]
-        doers = {t for e in self.scene.events if e.kind == kind for t in (e.thing, *((e.other,) if kind == "collide" else ()))}
+        doers = {
+            t
+            for e in self.scene.events
+            if e.kind == kind
+            for t in (e.thing, *((e.other,) if kind == "collide" else ()))
+        }
         idle = [i for i in range(len(self.scene.things)) if i not in doers]
-        if kind in ("left", "right", "up", "down"):  # who is followed moves too, and so does who follows or collides
-            idle = [i for i in idle if not any(i in (e.thing, e.other) for e in self.scene.events if e.kind in ("follow", "collide"))]
+        if kind in (
+            "left",
+            "right",
+            "up",
+            "down",
+        ):  # who is followed moves too, and so does who follows or collides
+            idle = [
+                i
+                for i in idle
+                if not any(
+                    i in (e.thing, e.other) for e in self.scene.events if e.kind in ("follow", "collide")
+                )
+            ]
         if idle and self._chance(0.7):
             return self.name(self._pick(idle)), kind
         looks = {t.look for t in self.scene.things}
@@ -385,16 +435,23 @@ class Speaker:
             if who.split()[-2] != target and (self.exists or (target, shape) not in HELD_OUT_LOOKS):
                 third, base = f"turns {target}", f"turn {target}"
         if kind == "follow" or (kind == "collide" and self._chance(0.5)):
-            partners = [self.name(i, True) for i in range(len(self.scene.things)) if self.name(i, True) not in who]
+            partners = [
+                self.name(i, True) for i in range(len(self.scene.things)) if self.name(i, True) not in who
+            ]
             partner = self._pick(partners)
-            third, base = f"{third} {'with ' if kind == 'collide' else ''}{partner}", f"{base} {'with ' if kind == 'collide' else ''}{partner}"
+            third, base = (
+                f"{third} {'with ' if kind == 'collide' else ''}{partner}",
+                f"{base} {'with ' if kind == 'collide' else ''}{partner}",
+            )
             if kind == "collide" and self._chance(0.3):
                 third, base = f"hits {partner}", f"hit {partner}"
         return self._wrap(who, third, base, tail)
 
     # questions -----------------------------------------------------------------------------------------------
 
-    def _question(self, kind: str, query: str, text: str, spans: tuple[Span, ...], tags: tuple[str, ...] = ()) -> Query:
+    def _question(
+        self, kind: str, query: str, text: str, spans: tuple[Span, ...], tags: tuple[str, ...] = ()
+    ) -> Query:
         return Query("ask", query, text, spans, (kind, *tags))
 
     def _when(self) -> Query | None:
@@ -415,8 +472,13 @@ class Speaker:
         third, base = self._pick(PHRASES[kind])
         if kind == "follow":
             return None
-        text = self._pick((f"how long does {who} {base} ?", f"which sound is heard while {who} {third} ?",
-                           f"what does {who} do {self._pick(('before', 'after'))} it {third} ?"))
+        text = self._pick(
+            (
+                f"how long does {who} {base} ?",
+                f"which sound is heard while {who} {third} ?",
+                f"what does {who} do {self._pick(('before', 'after'))} it {third} ?",
+            )
+        )
         return self._question("absent", text, ABSENT_TEXT, ())
 
     def _what(self) -> Query | None:
@@ -435,7 +497,9 @@ class Speaker:
             return None
         thing, e, sound = self._pick(pairs)
         text = f"what does {self.name(thing)} do while the {sound} is heard ?"
-        return self._question("what", text, self._does(thing, e), (e.span,), self._tags(thing, e.kind, sound=sound))
+        return self._question(
+            "what", text, self._does(thing, e), (e.span,), self._tags(thing, e.kind, sound=sound)
+        )
 
     def _does(self, thing: int, e: Event) -> str:
         return f"it {self.verb(e, canonical=True, subject=thing)}"
@@ -449,7 +513,9 @@ class Speaker:
         text = f"which object {self._pick(PHRASES[e.kind])[0]} ?"
         if e.kind == "follow":
             text = f"which object follows {self.name(e.other)} ?"
-        return self._question("which", text, self.name(e.thing, canonical=True), (e.span,), self._tags(e.thing, e.kind))
+        return self._question(
+            "which", text, self.name(e.thing, canonical=True), (e.span,), self._tags(e.thing, e.kind)
+        )
 
     def _how_many(self) -> Query | None:
         counts: dict[int, list[tuple[int, str]]] = {}
@@ -462,7 +528,11 @@ class Speaker:
         n = len(self.scene.of(thing, kind))
         text = f"how many times does {self.name(thing)} {self._pick(PHRASES[kind])[1]} ?"
         spans = tuple(e.span for e in self.scene.of(thing, kind))
-        return self._question("count", text, NUMBERS[n], spans, self._tags(thing, kind)) if n < len(NUMBERS) else None
+        return (
+            self._question("count", text, NUMBERS[n], spans, self._tags(thing, kind))
+            if n < len(NUMBERS)
+            else None
+        )
 
     def _before_after(self) -> Query | None:
         thing = int(self.rng.integers(len(self.scene.things)))
@@ -470,11 +540,15 @@ class Speaker:
         if len(events) < 2:
             return None
         k = int(self.rng.integers(len(events) - 1))
-        anchor, answer, word = (events[k], events[k + 1], "after") if self._chance(0.5) else (events[k + 1], events[k], "before")
+        anchor, answer, word = (
+            (events[k], events[k + 1], "after") if self._chance(0.5) else (events[k + 1], events[k], "before")
+        )
         if not self._unique(thing, anchor) or anchor.kind in ("collide", "follow"):
             return None
         text = f"what does {self.name(thing)} do {word} it {self._pick(PHRASES[anchor.kind])[0]} ?"
-        return self._question("before_after", text, self._does(thing, answer), (answer.span,), self._tags(thing, answer.kind))
+        return self._question(
+            "before_after", text, self._does(thing, answer), (answer.span,), self._tags(thing, answer.kind)
+        )
 
     def _first_last(self) -> Query | None:
         thing = int(self.rng.integers(len(self.scene.things)))
@@ -483,7 +557,13 @@ class Speaker:
             return None
         k, word = (0, "first") if self._chance(0.5) else (-1, "last")
         text = f"what does {self.name(thing)} do {word} ?"
-        return self._question("first_last", text, self._does(thing, events[k]), (events[k].span,), self._tags(thing, events[k].kind))
+        return self._question(
+            "first_last",
+            text,
+            self._does(thing, events[k]),
+            (events[k].span,),
+            self._tags(thing, events[k].kind),
+        )
 
     def _how_long(self) -> Query | None:
         events = [e for e in self.scene.events if self._unique(e.thing, e) and e.kind != "follow"]
@@ -493,7 +573,9 @@ class Speaker:
         e = min(events, key=lambda o: abs(o.end - o.start - want))
         n = int(np.floor(e.end - e.start + 0.5))
         text = f"how long does {self.name(e.thing)} {self._pick(PHRASES[e.kind])[1]} ?"
-        return self._question("how_long", text, f"about {NUMBERS[n]} seconds", (e.span,), self._tags(e.thing, e.kind))
+        return self._question(
+            "how_long", text, f"about {NUMBERS[n]} seconds", (e.span,), self._tags(e.thing, e.kind)
+        )
 
     def _heard(self) -> Query | None:
         found: dict[str, list[Event]] = {}
@@ -502,16 +584,19 @@ class Speaker:
                 heard = self._heard_in(e.span)
                 if not heard:
                     found.setdefault("nothing", []).append(e)
-                elif len(heard) == 1 and min(heard[0].end, e.end) - max(heard[0].start, e.start) > 0.75:
-                    if self.exists or (e.kind, heard[0].kind) not in HELD_OUT_BONDS:
-                        found.setdefault(heard[0].kind, []).append(e)
+                    continue
+                told = len(heard) == 1 and min(heard[0].end, e.end) - max(heard[0].start, e.start) > 0.75
+                if told and (self.exists or (e.kind, heard[0].kind) not in HELD_OUT_BONDS):
+                    found.setdefault(heard[0].kind, []).append(e)
         if not found:
             return None
         answer = self._pick(sorted(found))
         e = self._pick(found[answer])
         text = f"which sound is heard while {self.name(e.thing)} {self._pick(PHRASES[e.kind])[0]} ?"
         tags = self._tags(e.thing, e.kind, sound=answer)
-        return self._question("heard", text, answer if answer == "nothing" else f"a {answer}", (e.span,), tags)
+        return self._question(
+            "heard", text, answer if answer == "nothing" else f"a {answer}", (e.span,), tags
+        )
 
     def _yes_no(self) -> Query | None:
         if self._chance(0.25):
@@ -522,7 +607,9 @@ class Speaker:
                 return None
             who = self._role(e)
             spans = tuple(o.span for o in self.same(who, e))
-            if e.kind == "collide" or e.kind == "colour":  # a partner or a colour may be told or not: ask the bare event
+            if (
+                e.kind == "collide" or e.kind == "colour"
+            ):  # a partner or a colour may be told or not: ask the bare event
                 spans = tuple(o.span for o in self.scene.of(who, e.kind))
                 text = f"does {self.name(who)} {PHRASES[e.kind][0][1]} ?"
             else:
@@ -534,12 +621,20 @@ class Speaker:
         who_name, kind = false
         base = self._pick(PHRASES[kind])[1]
         if kind == "follow":
-            base += " " + self._pick([self.name(i, True) for i in range(len(self.scene.things)) if self.name(i, True) not in who_name])
+            base += " " + self._pick(
+                [
+                    self.name(i, True)
+                    for i in range(len(self.scene.things))
+                    if self.name(i, True) not in who_name
+                ]
+            )
         return self._question("yes_no", f"does {who_name} {base} ?", "no", ())
 
     def _order(self) -> Query | None:
         thing = int(self.rng.integers(len(self.scene.things)))
-        events = [e for e in self.scene.of(thing) if self._unique(thing, e) and e.kind not in ("collide", "follow")]
+        events = [
+            e for e in self.scene.of(thing) if self._unique(thing, e) and e.kind not in ("collide", "follow")
+        ]
         if len(events) < 2:
             return None
         a, b = sorted(self.rng.choice(len(events), 2, replace=False))
@@ -549,13 +644,21 @@ class Speaker:
         else:
             answer = "yes"
         text = f"does {self.name(thing)} {self._pick(PHRASES[first.kind])[1]} before it {self._pick(PHRASES[second.kind])[0]} ?"
-        return self._question("yes_no", text, answer, (first.span, second.span), (*self._tags(thing, first.kind), "order"))
+        return self._question(
+            "yes_no", text, answer, (first.span, second.span), (*self._tags(thing, first.kind), "order")
+        )
 
     # captions ------------------------------------------------------------------------------------------------
 
     def _caption(self, e: Event) -> Query:
-        held = (HELD_OUT_LOOKS & {self.scene.things[e.thing].look}) and ("held_out",)
-        return Query("caption", f"describe when something {PHRASES[e.kind][0][0]}", self.sentence(e, canonical=True), (e.span,), tuple(held))
+        held = ("held_out",) if self.scene.things[e.thing].look in HELD_OUT_LOOKS else ()
+        return Query(
+            "caption",
+            f"describe when something {PHRASES[e.kind][0][0]}",
+            self.sentence(e, canonical=True),
+            (e.span,),
+            held,
+        )
 
 
 def vocabulary() -> list[str]:
@@ -563,7 +666,20 @@ def vocabulary() -> list[str]:
     from kairos.world.lexicon import COLOUR_NAMES, SIZES
 
     words = {w for forms in PHRASES.values() for form in forms for text in form for w in text.split()}
-    words |= {*COLOUR_NAMES, *SHAPES, *SIZES, *SOUNDS, *NUMBERS, *ORDINALS, "last", "turn", "turns", "hit", "hits", "with"}
+    words |= {
+        *COLOUR_NAMES,
+        *SHAPES,
+        *SIZES,
+        *SOUNDS,
+        *NUMBERS,
+        *ORDINALS,
+        "last",
+        "turn",
+        "turns",
+        "hit",
+        "hits",
+        "with",
+    }
     for text in (
         ABSENT_TEXT,
         "when does the ? find the moment when for the time before after while the is heard a an something it",
@@ -574,7 +690,9 @@ def vocabulary() -> list[str]:
     return sorted(words)
 
 
-def all_queries(scene: Scene, rng: np.random.Generator, ground: int, ask: int, caption: int) -> Iterator[Query]:
+def all_queries(
+    scene: Scene, rng: np.random.Generator, ground: int, ask: int, caption: int
+) -> Iterator[Query]:
     """A scene's queries of all three kinds."""
     speaker = Speaker(scene, rng)
     yield from speaker.ground(ground)

@@ -78,8 +78,16 @@ HELD_OUT_BONDS: frozenset[tuple[str, str]] = frozenset(
 PHRASES: dict[str, tuple[tuple[str, str], ...]] = {
     "enter": (("enters", "enter"), ("comes in", "come in")),
     "leave": (("leaves", "leave"), ("goes out", "go out")),
-    "left": (("moves left", "move left"), ("goes left", "go left"), ("slides to the left", "slide to the left")),
-    "right": (("moves right", "move right"), ("goes right", "go right"), ("slides to the right", "slide to the right")),
+    "left": (
+        ("moves left", "move left"),
+        ("goes left", "go left"),
+        ("slides to the left", "slide to the left"),
+    ),
+    "right": (
+        ("moves right", "move right"),
+        ("goes right", "go right"),
+        ("slides to the right", "slide to the right"),
+    ),
     "up": (("moves up", "move up"), ("goes up", "go up"), ("rises", "rise")),
     "down": (("moves down", "move down"), ("goes down", "go down"), ("sinks", "sink")),
     "grow": (("grows", "grow"), ("gets bigger", "get bigger")),

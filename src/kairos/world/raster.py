@@ -35,8 +35,18 @@ _CORNERS: dict[int, np.ndarray] = {
     SHAPES.index("square"): 0.86 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]),
     SHAPES.index("triangle"): 1.22 * np.array([(0, -1), (math.sqrt(3) / 2, 0.5), (-math.sqrt(3) / 2, 0.5)]),
     SHAPES.index("star"): _star()[::2],
-    SHAPES.index("cross"): np.array([(-0.36, -1.05), (0.36, -1.05), (1.05, 0.36), (0.36, 1.05), (-0.36, 1.05)]
-                                    + [(-1.05, 0.36), (-1.05, -0.36), (1.05, -0.36)]),
+    SHAPES.index("cross"): np.array(
+        [
+            (-0.36, -1.05),
+            (0.36, -1.05),
+            (1.05, 0.36),
+            (0.36, 1.05),
+            (-0.36, 1.05),
+            (-1.05, 0.36),
+            (-1.05, -0.36),
+            (1.05, -0.36),
+        ]
+    ),
     CUP: np.array([(-0.85, -1.05), (0.85, -1.05), (1.1, 1.05), (-1.1, 1.05)]),
 }
 
@@ -60,7 +70,10 @@ def _distance(shape: int, u: Tensor, v: Tensor) -> Tensor:
         angle = torch.remainder(torch.atan2(u, -v) + sector / 2, sector) - sector / 2
         radius = torch.hypot(u, v)
         x, y = radius * angle.sin().abs(), radius * angle.cos()
-        ax, ay = 0.52 * math.sin(sector / 2), 0.52 * math.cos(sector / 2)  # the inner corner; the outer is (0, 1.2)
+        ax, ay = (
+            0.52 * math.sin(sector / 2),
+            0.52 * math.cos(sector / 2),
+        )  # the inner corner; the outer is (0, 1.2)
         ex, ey = ax, ay - 1.2
         return (x * ey - (y - 1.2) * ex) / -math.hypot(ex, ey)
     return torch.maximum(v.abs() - 1.05, u.abs() - (0.98 + 0.12 * v))  # cup
@@ -119,7 +132,9 @@ def render(
     return Rendered(images, owner, states, counts)
 
 
-def _draw(canvas: Tensor, owner: Tensor | None, sprites: np.ndarray, shape: np.ndarray, layer: int, size: int) -> None:
+def _draw(
+    canvas: Tensor, owner: Tensor | None, sprites: np.ndarray, shape: np.ndarray, layer: int, size: int
+) -> None:
     """Blend one sprite a frame into the canvas (F * size * size, 3), in place. `sprites` (F, 8); shape -1 draws nothing."""
     x, y, radius, alpha = sprites[:, 0], sprites[:, 1], sprites[:, 2], sprites[:, 7]
     out = _REACH * radius
@@ -130,7 +145,7 @@ def _draw(canvas: Tensor, owner: Tensor | None, sprites: np.ndarray, shape: np.n
         frame = np.flatnonzero(seen & (shape == kind))
         part = torch.as_tensor(sprites[frame], device=canvas.device)
         reach = _REACH if kind == CUP else (1.05 if SHAPES[kind] in ("circle", "ring") else 1.25)
-        patch = min(size, int(math.ceil(2 * reach * float(part[:, 2].max()) * size)) + 3)
+        patch = min(size, math.ceil(2 * reach * float(part[:, 2].max()) * size) + 3)
         cx, cy, r = part[:, 0] * size, part[:, 1] * size, (part[:, 2] * size)[:, None, None]
         x0 = (cx - patch / 2).floor().clamp(0, size - patch)  # the window stays inside the frame
         y0 = (cy - patch / 2).floor().clamp(0, size - patch)
@@ -145,16 +160,25 @@ def _draw(canvas: Tensor, owner: Tensor | None, sprites: np.ndarray, shape: np.n
             notch = torch.maximum(u.abs() - 0.11, v + 0.15)
             shade = shade * (1.0 - 0.78 * (0.5 - notch * r).clamp_(0, 1))[..., None]
         base = torch.as_tensor(frame, device=canvas.device) * (size * size)
-        pixel = (base[:, None, None] + (y0.long()[:, None, None] + step[:, None]) * size) + (x0.long()[:, None, None] + step)
+        pixel = (base[:, None, None] + (y0.long()[:, None, None] + step[:, None]) * size) + (
+            x0.long()[:, None, None] + step
+        )
         pixel = pixel.view(-1)
-        canvas.index_copy_(0, pixel, torch.lerp(canvas[pixel], shade.expand(*cover.shape, 3).reshape(-1, 3), cover.view(-1, 1)))
+        canvas.index_copy_(
+            0,
+            pixel,
+            torch.lerp(canvas[pixel], shade.expand(*cover.shape, 3).reshape(-1, 3), cover.view(-1, 1)),
+        )
         if owner is not None:
             owner[pixel[(cover > 0.5).view(-1)]] = layer
 
 
 def _backgrounds(scenes: Sequence[Scene], size: int, device: str | torch.device) -> Tensor:
     """Textured, muted backgrounds with grey clutter, (len(scenes), size, size, 3) float in 0..255."""
-    coarse, fine = np.zeros((len(scenes), 3, 5, 5), np.float32), np.zeros((len(scenes), 3, 20, 20), np.float32)
+    coarse, fine = (
+        np.zeros((len(scenes), 3, 5, 5), np.float32),
+        np.zeros((len(scenes), 3, 20, 20), np.float32),
+    )
     clutter = np.zeros((5, len(scenes), 8), np.float32)
     shape = np.full((5, len(scenes)), -1, np.int64)
     for i, scene in enumerate(scenes):
@@ -164,15 +188,24 @@ def _backgrounds(scenes: Sequence[Scene], size: int, device: str | torch.device)
         fine[i] = rng.uniform(0, 16) * rng.uniform(-1, 1, (1, 20, 20))
         if rng.random() < 0.4:  # stripes or checks
             lines = np.sign(np.sin(np.arange(20) * rng.uniform(0.6, 1.6)))
-            fine[i] += rng.uniform(3, 11) * (lines[None, :, None] * (lines[None, None, :] if rng.random() < 0.5 else 1))
+            fine[i] += rng.uniform(3, 11) * (
+                lines[None, :, None] * (lines[None, None, :] if rng.random() < 0.5 else 1)
+            )
         for k in range(int(rng.integers(0, 5))):
             grey = rng.uniform(0.2, 0.6)
-            clutter[k, i] = (*rng.uniform(0, 1, 2), rng.uniform(0.03, 0.1), rng.uniform(0, 6.3), *(grey + rng.uniform(-0.03, 0.03, 3)), 1)
+            clutter[k, i] = (
+                *rng.uniform(0, 1, 2),
+                rng.uniform(0.03, 0.1),
+                rng.uniform(0, 6.3),
+                *(grey + rng.uniform(-0.03, 0.03, 3)),
+                1,
+            )
             shape[k, i] = rng.integers(len(SHAPES))
-    texture = sum(
-        F.interpolate(torch.as_tensor(g, device=device), size=(size, size), mode="bilinear", align_corners=False)
+    broad, narrow = (
+        F.interpolate(torch.as_tensor(g, device=device), size=(size, size), mode="bilinear")
         for g in (coarse, fine)
     )
+    texture = broad + narrow
     canvas = texture.permute(0, 2, 3, 1).contiguous()
     for k in range(5):
         _draw(canvas.view(-1, 3), None, clutter[k], shape[k], k, size)

@@ -15,14 +15,14 @@ import numpy as np
 
 from kairos.world.lexicon import (
     COLOUR_NAMES,
+    COLOURS,
+    CUP,
     EVENTS,
     HELD_OUT_BONDS,
     HELD_OUT_LOOKS,
     SHAPES,
     SIZES,
     SOUNDS,
-    COLOURS,
-    CUP,
 )
 
 DURATIONS_S = (16.0, 18.0, 20.0, 22.0, 24.0)
@@ -112,7 +112,8 @@ class Scene:
         return [
             e
             for e in self.events
-            if (e.thing == thing or (e.kind == "collide" and e.other == thing)) and (kind is None or e.kind == kind)
+            if (e.thing == thing or (e.kind == "collide" and e.other == thing))
+            and (kind is None or e.kind == kind)
         ]
 
 
@@ -127,7 +128,9 @@ class States:
     rgb: np.ndarray = field(repr=False)  # (N, T, 3) in [0, 1]
     alpha: np.ndarray = field(repr=False)
     shape: np.ndarray = field(repr=False)  # (N,) index into SHAPES, or CUP
-    colour: np.ndarray = field(repr=False)  # (N, T) index into COLOURS of what is shown; -1 in between and for cups
+    colour: np.ndarray = field(
+        repr=False
+    )  # (N, T) index into COLOURS of what is shown; -1 in between and for cups
     event: np.ndarray = field(repr=False)  # (N, T) index into EVENTS of what the sprite does, -1 for nothing
 
 
@@ -194,7 +197,9 @@ class _Sampler:
             else:
                 pool = _SEEN_LOOKS
             look = pool[rng.integers(len(pool))]
-            if looks and rng.random() < 0.5:  # share a colour or a shape with another object: one alone does not tell
+            if (
+                looks and rng.random() < 0.5
+            ):  # share a colour or a shape with another object: one alone does not tell
                 near = [q for q in pool if q not in looks and (q[0] == looks[-1][0] or q[1] == looks[-1][1])]
                 look = near[rng.integers(len(near))] if near else look
             if look not in looks:
@@ -222,7 +227,9 @@ class _Sampler:
     def _exit(x: float, y: float, radius: float) -> tuple[float, float]:
         """The nearest point where the object is wholly outside the frame."""
         out = radius * 1.35
-        return min(((-out, y), (1 + out, y), (x, -out), (x, 1 + out)), key=lambda p: abs(p[0] - x) + abs(p[1] - y))
+        return min(
+            ((-out, y), (1 + out, y), (x, -out), (x, 1 + out)), key=lambda p: abs(p[0] - x) + abs(p[1] - y)
+        )
 
     # events --------------------------------------------------------------------------------------------------
 
@@ -267,7 +274,11 @@ class _Sampler:
             return None
         if kind == "leave":
             tx, ty = self._exit(x, y, self.radius[i])
-            return Event(kind, i, start, end, tx - x, ty - y) if self._clear(i, (x, y), (tx, ty), start, end) else None
+            return (
+                Event(kind, i, start, end, tx - x, ty - y)
+                if self._clear(i, (x, y), (tx, ty), start, end)
+                else None
+            )
         if kind in _MOVES:
             ux, uy = _DIRECTIONS[kind]
             for _ in range(4):
@@ -303,7 +314,9 @@ class _Sampler:
         ]
         rng.shuffle(partners)
         for j in partners:
-            event = self._collision(i, j, start, end) if kind == "collide" else self._pursuit(i, j, start, end)
+            event = (
+                self._collision(i, j, start, end) if kind == "collide" else self._pursuit(i, j, start, end)
+            )
             if event is not None:
                 return event
         return None
@@ -359,7 +372,8 @@ class _Sampler:
             for e in self.events:
                 if j in (e.thing, e.other) and e.end > start and (e.dx or e.dy):
                     spots += [
-                        (self.position[j][0] - f * e.dx, self.position[j][1] - f * e.dy) for f in (0.25, 0.5, 0.75, 1.0)
+                        (self.position[j][0] - f * e.dx, self.position[j][1] - f * e.dy)
+                        for f in (0.25, 0.5, 0.75, 1.0)
                     ]
             gap = np.hypot(*(way[:, None] - np.asarray(spots)[None]).transpose(2, 0, 1)).min()
             if gap < 0.95 * (self.radius[i] + self.radius[j]):
@@ -416,8 +430,15 @@ def states_at(scene: Scene, times: np.ndarray) -> States:
     t = np.asarray(times, np.float64)
     n, hides = len(scene.things), [e for e in scene.events if e.kind == "hide"]
     total = n + len(hides)
+
+    def zeros() -> np.ndarray:
+        return np.zeros((total, len(t)))
+
     s = States(
-        *(np.zeros((total, len(t))) for _ in range(4)),
+        x=zeros(),
+        y=zeros(),
+        radius=zeros(),
+        angle=zeros(),
         rgb=np.zeros((total, len(t), 3)),
         alpha=np.ones((total, len(t))),
         shape=np.array([SHAPES.index(thing.shape) for thing in scene.things] + [CUP] * len(hides)),

@@ -12,7 +12,9 @@ RATE_HZ = 16_000
 def waveform(scene: Scene, rate: int = RATE_HZ) -> np.ndarray:
     """The scene's sound, float32 (round(duration * rate),) in [-1, 1]; quiet noise where nothing is heard."""
     rng = np.random.default_rng((104729, scene.seed, len(scene.split)))
-    level = 0.0 if rng.random() < 0.2 else 10 ** rng.uniform(-4.2, -2.2)  # some recordings are digitally silent
+    level = (
+        0.0 if rng.random() < 0.2 else 10 ** rng.uniform(-4.2, -2.2)
+    )  # some recordings are digitally silent
     wave = rng.standard_normal(round(scene.duration * rate), np.float32) * np.float32(level)
     for sound in scene.sounds:
         a, b = round(sound.start * rate), min(round(sound.end * rate), len(wave))
@@ -27,11 +29,13 @@ def _play(sound: Sound, n: int, rate: int, rng: np.random.Generator) -> np.ndarr
         wave = np.sin(2 * np.pi * 900 * pitch * t) * (t % 0.4 < 0.28)
     elif sound.kind == "chime":  # bells: inharmonic partials that ring out
         since = t % 0.5
-        wave = sum(a * np.sin(2 * np.pi * f * pitch * t) for f, a in ((1320, 0.6), (2090, 0.35), (3170, 0.2)))
-        wave = wave * np.exp(-5 * since)
+        partials = np.array([(1320.0, 0.6), (2090.0, 0.35), (3170.0, 0.2)], np.float32)
+        wave = partials[:, 1] @ np.sin(2 * np.pi * pitch * partials[:, :1] * t) * np.exp(-5 * since)
     elif sound.kind == "knock":  # short dull thuds
         since = t % 0.3
-        wave = (np.sin(2 * np.pi * 190 * pitch * since) + 0.4 * rng.standard_normal(n, np.float32)) * np.exp(-38 * since)
+        wave = (np.sin(2 * np.pi * 190 * pitch * since) + 0.4 * rng.standard_normal(n, np.float32)) * np.exp(
+            -38 * since
+        )
     else:  # buzz: a low saw
         wave = 2 * ((t * 115 * pitch) % 1) - 1
     edge = np.minimum(1, np.minimum(t, t[::-1]) / 0.01) if n else t
