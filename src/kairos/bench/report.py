@@ -8,7 +8,7 @@ from typing import Any
 
 from kairos.score.bootstrap import Interval
 
-__all__ = ["Cell", "Measure", "Report", "Target"]
+__all__ = ["Cell", "Measure", "Report", "Table", "Target"]
 
 PASSED, FAILED = "pass", "FAIL"
 
@@ -111,6 +111,31 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Table:
+    """The measures of one section, laid out."""
+
+    section: str
+    header: list[str]
+    rows: list[list[Cell]]
+
+    @classmethod
+    def of(cls, section: str, measures: Sequence[Measure]) -> Table:
+        groups = {m.group: any(n.target for n in measures if n.group == m.group) for m in measures}
+        found: dict[str, dict[str, Measure]] = {}
+        for m in measures:
+            found.setdefault(m.name if m.unit in ("%", "") else f"{m.name}, {m.unit}", {})[m.group] = m
+        header, rows = ["measure"], [[Cell(name)] for name in found]
+        for group, targeted in groups.items():
+            header += [group, "floor (goal)"] if targeted else [group]
+            for row, of in zip(rows, found.values(), strict=True):
+                cell = of.get(group)
+                row.append(Cell("" if cell is None else cell.shown))
+                if targeted:
+                    row.append(Cell("" if cell is None else cell.target_shown, None if cell is None else cell.passed))
+        return cls(section, header, rows)
+
+
+@dataclass(frozen=True)
 class Report:
     """The measures of one run of a benchmark, with the facts that tell it from any other run, and its command."""
 
@@ -133,32 +158,17 @@ class Report:
                 return measure
         raise KeyError((name, group))
 
-    @property
-    def header(self) -> list[str]:
-        """The table's column heads."""
-        heads = ["measure"]
-        for group in self._groups:
-            heads += [group, "floor (goal)"] if self._has_targets(group) else [group]
-        return heads
-
-    def rows(self) -> list[tuple[str, list[list[Cell]]]]:
-        """The table's rows by section, in the order in which the measures came."""
-        sections: dict[str, dict[str, dict[str, Measure]]] = {}
-        for m in self.measures:
-            name = m.name if m.unit in ("%", "") else f"{m.name}, {m.unit}"
-            sections.setdefault(m.section, {}).setdefault(name, {})[m.group] = m
-        return [
-            (section, [self._row(name, found) for name, found in rows.items()])
-            for section, rows in sections.items()
-        ]
+    def tables(self) -> list[Table]:
+        """One table a section, rows and columns in the order in which the measures came."""
+        return [Table.of(s, [m for m in self.measures if m.section == s]) for s in self._sections]
 
     def markdown(self) -> str:
         """The report as a document's part: tables, notes, and the command that prints it."""
         lines = []
-        for section, rows in self.rows():
-            lines += [f"### {section}", ""] if section else []
-            lines += [_line(self.header), _line(["---"] * len(self.header))]
-            lines += [_line([cell.text for cell in row]) for row in rows]
+        for table in self.tables():
+            lines += [f"**{table.section[0].upper()}{table.section[1:]}**", ""] if table.section else []
+            lines += [_line(table.header), _line(["---"] * len(table.header))]
+            lines += [_line([cell.text for cell in row]) for row in table.rows]
             lines.append("")
         lines += [f"- {note}" for note in self.notes]
         facts = ", ".join(f"{key} {value}" for key, value in self.facts.items())
@@ -178,20 +188,8 @@ class Report:
         }
 
     @property
-    def _groups(self) -> list[str]:
-        return list(dict.fromkeys(m.group for m in self.measures))
-
-    def _has_targets(self, group: str) -> bool:
-        return any(m.target is not None for m in self.measures if m.group == group)
-
-    def _row(self, name: str, found: Mapping[str, Measure]) -> list[Cell]:
-        row = [Cell(name)]
-        for group in self._groups:
-            m = found.get(group)
-            row.append(Cell("" if m is None else m.shown))
-            if self._has_targets(group):
-                row.append(Cell("" if m is None else m.target_shown, None if m is None else m.passed))
-        return row
+    def _sections(self) -> list[str]:
+        return list(dict.fromkeys(m.section for m in self.measures))
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from kairos.timeline.intervals import iou_matrix
 from kairos.world.language import ANSWER_KINDS, Query
 from kairos.world.scene import Scene, sample_scene
 
-__all__ = ["Asked", "asked", "best_constant", "gates", "run"]
+__all__ = ["Asked", "asked", "best_constant", "constant", "gates", "run"]
 
 COUNT, TRAINING_SCENES = 500, 2000
 BALANCED = ("yes_no", "heard", "how_long", "count")
@@ -174,26 +174,28 @@ def _share(
         yield measure
 
 
-def best_constant(fitted: Sequence[Asked], rows: Sequence[Asked], threshold: float = 0.5) -> np.ndarray:
-    """Hits (n,) on `rows` of the span that, said to every `fitted` query alike, meets most: in seconds or in shares of a clip."""
-    best, hits = -1.0, np.zeros(len(rows), bool)
-    for relative in (False, True):
-        length = 1.0 if relative else max((s.duration for s, _ in fitted), default=1.0)
-        ticks = np.linspace(0.0, length, 81)
-        start, end = np.meshgrid(ticks, ticks, indexing="ij")
-        keep = (end > start) & (end - start <= length / 2)
-        spans = np.stack([start[keep], end[keep]], axis=1)
-        met = np.zeros(len(spans))
-        for scene, query in fitted:
-            met += _meets(spans * (scene.duration if relative else 1.0), query, threshold)
-        if met.max() > best:
-            best, span = met.max(), spans[[met.argmax()]]
-            hits = np.array(
-                [_meets(span * (s.duration if relative else 1.0), q, threshold)[0] for s, q in rows], bool
-            )
-    return hits
+def best_constant(fitted: Sequence[Asked], rows: Sequence[Asked]) -> np.ndarray:
+    """Hits (n,) on `rows` of the one span that, said to every `fitted` query alike, meets most."""
+    (seconds, met), (share, met_by_share) = constant(fitted), constant(fitted, relative=True)
+    relative = met_by_share > met
+    span = np.array([share if relative else seconds])
+    return np.array([_meets(span * (s.duration if relative else 1.0), q)[0] for s, q in rows], bool)
 
 
-def _meets(spans: np.ndarray, query: Query, threshold: float) -> np.ndarray:
+def constant(fitted: Sequence[Asked], relative: bool = False) -> tuple[tuple[float, float], float]:
+    """The span that meets most of the queries, in seconds (or in shares of each clip), and the share that it meets."""
+    length = 1.0 if relative else max((s.duration for s, _ in fitted), default=1.0)
+    ticks = np.linspace(0.0, length, 81)
+    start, end = np.meshgrid(ticks, ticks, indexing="ij")
+    keep = (end > start) & (end - start <= length / 2)
+    spans = np.stack([start[keep], end[keep]], axis=1)
+    met = np.zeros(len(spans))
+    for scene, query in fitted:
+        met += _meets(spans * (scene.duration if relative else 1.0), query)
+    best = int(met.argmax())
+    return (float(spans[best, 0]), float(spans[best, 1])), float(met[best] / max(len(fitted), 1))
+
+
+def _meets(spans: np.ndarray, query: Query, threshold: float = 0.5) -> np.ndarray:
     meets: np.ndarray = iou_matrix(spans, query.moments).max(1) >= threshold
     return meets

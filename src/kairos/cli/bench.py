@@ -3,45 +3,102 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kairos.bench import BENCHES
 from kairos.cli import document, options, save
 from kairos.tasks import Option
 
+if TYPE_CHECKING:
+    from kairos.bench.report import Report
+
 NAME, HELP = "bench", "Measure a model or the code itself."
 
-COUNT = Option(name="count", help="how many clips a split", type=int, least=1)
+COUNT = Option(name="count", help="how many", type=int, least=1)
+SEED = Option(name="seed", help="equal seeds give equal clips", type=int, least=0)
+NAMES = "; ".join(f"{name}: {what}" for name, what in BENCHES.items())
+MISSED = 1
 
 
 def run(
-    name: Annotated[
-        str, typer.Argument(help="Which benchmark: embedded, decode, speed.", show_default=False)
-    ],
+    name: Annotated[str, typer.Argument(help=f"Which benchmark. {NAMES}.", show_default=False)],
     model: options.ModelPath = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for clips and predictions.", show_default=False)
+        Path | None,
+        typer.Option("--out", help="Folder for clips, predictions, table.md.", show_default=False),
     ] = None,
     count: Annotated[
-        int | None, typer.Option("--count", help="How many clips a split.", show_default=False)
+        int | None,
+        typer.Option(
+            "--count",
+            help="How many clips a split (embedded), scenes (world), runs (speed, decode).",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal clips.")] = 0,
+    table: Annotated[
+        Path | None,
+        typer.Option("--save", help="Write the table to FILE.md.", metavar="FILE", show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and end.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
+    """Measure a model or the code itself; ends with 1 where a floor is missed."""
     COUNT.check(count)
+    SEED.check(seed)
     if out is not None:
         save.check_folder(out, "--out")
+    if table is not None:
+        save.check(table, "--save", (".md",))
 
     from kairos.bench import run as measure
     from kairos.cli.progress import counting
 
     with counting(f"bench {name}", "clips", quiet=quiet) as progress:
-        report: Any = measure(name, model=model, out=out, count=count, dry_run=dry_run, progress=progress)
+        report = measure(
+            name, model=model, out=out, count=count, seed=seed, dry_run=dry_run, progress=progress
+        )
+    if table is not None and not dry_run:
+        from kairos.timeline.files import atomic_write
+
+        with atomic_write(table) as file:
+            file.write(report.markdown())
     if as_json:
-        document.emit({**document.head("bench"), "name": name, "dry_run": dry_run, **report})
+        document.emit({**document.head("bench"), "name": name, "dry_run": dry_run, **report.to_dict()})
     else:
-        for key, value in report.items():
-            typer.echo(f"{key}: {value}")
+        _show(report)
+    if not report.passed:
+        raise typer.Exit(MISSED)
+
+
+def _show(report: Report) -> None:
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, highlight=False)
+    styles = {True: "green", False: "bold red", None: ""}
+    console.print(Text(report.title, style="bold"))
+    for found in report.tables():
+        console.print()
+        if found.section:
+            console.print(Text(found.section, style="bold"))
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for k, head in enumerate(found.header):
+            table.add_column(head, justify="left" if k == 0 else "right", overflow="fold")
+        for row in found.rows:
+            table.add_row(*(Text(cell.text, style=styles[cell.passed]) for cell in row))
+        console.print(table)
+    console.print()
+    for key, value in report.facts.items():
+        console.print(Text(f"{key}: {value}", style="dim"), soft_wrap=True)
+    for note in report.notes:
+        console.print(Text(note, style="dim"), soft_wrap=True)
+    if report.command:
+        console.print(Text(f"printed by: {report.command}", style="dim"), soft_wrap=True)
