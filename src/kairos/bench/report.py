@@ -131,7 +131,9 @@ class Table:
                 cell = of.get(group)
                 row.append(Cell("" if cell is None else cell.shown))
                 if targeted:
-                    row.append(Cell("" if cell is None else cell.target_shown, None if cell is None else cell.passed))
+                    row.append(
+                        Cell("" if cell is None else cell.target_shown, None if cell is None else cell.passed)
+                    )
         return cls(section, header, rows)
 
 
