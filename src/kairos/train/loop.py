@@ -7,6 +7,7 @@ old, as if nothing had been. Losses go to `losses.jsonl` and `losses.png` in the
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,6 @@ import torch
 from torch import nn
 from torch.utils.data import IterableDataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from kairos.train.recipe import Optimiser
 
@@ -42,6 +42,18 @@ class _Parts(Trainer):
             if name != "loss" and value.numel() == 1:
                 self.parts.setdefault(name, []).append(value.detach().float())
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """A checkpoint's weights; shared tensors (a tied embedding) are written once."""
+        from safetensors.torch import save_model
+
+        folder = Path(str(output_dir or self.args.output_dir))
+        assert isinstance(self.model, nn.Module)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(self.model, str(folder / "model.safetensors"))
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Nothing to say: a tied tensor is written once, and its other name is then not missing."""
 
 
 class _Watch(TrainerCallback):
@@ -91,8 +103,7 @@ def fit(
     `batches(first)` gives the batches from step `first` on. bf16 autocast; resumes by itself from `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = get_last_checkpoint(str(folder))
-    first = int(Path(checkpoint).name.rpartition("-")[2]) if checkpoint else 0
+    checkpoint, first = _last(folder)
     watch = _Watch(name, folder, progress)
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -130,6 +141,18 @@ def fit(
             trainer.remove_callback(callback)
     trainer.train(resume_from_checkpoint=checkpoint)
     draw_losses(folder)
+
+
+def _last(folder: Path) -> tuple[str | None, int]:
+    """The newest whole checkpoint and its step; what a kill left half-written is removed."""
+    found: list[tuple[int, Path]] = []
+    for path in folder.glob("checkpoint-*"):
+        if (path / "trainer_state.json").is_file():  # written last
+            found.append((int(path.name.rpartition("-")[2]), path))
+        else:
+            shutil.rmtree(path)
+    step, newest = max(found, default=(0, None))
+    return (str(newest) if newest else None), step
 
 
 def draw_losses(folder: Path) -> None:

@@ -109,7 +109,14 @@ def fill(
     missing = [(k, path) for k, path in names if not path.exists()]
     if not missing:
         return
-    with ProcessPoolExecutor(max(1, workers), get_context("spawn"), _begin, (towers,)) as executor:
+    if not workers:  # here and now
+        _begin(towers)
+        for done, (k, path) in enumerate(missing, len(names) - len(missing) + 1):
+            _write(path, seed, k, shard)
+            if progress is not None:
+                progress(done * shard, clips)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (towers,)) as executor:
         jobs = [executor.submit(_write, path, seed, k, shard) for k, path in missing]
         for done, job in enumerate(as_completed(jobs), len(names) - len(missing) + 1):
             job.result()

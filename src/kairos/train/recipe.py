@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,7 +108,7 @@ def load_recipe(path: str | Path) -> Recipe:
             if "unexpected" not in e["type"]
         ]
         recipe = Recipe()
-    errors += _absurd(recipe, "")
+    errors += _absurd(recipe, "") + _strange(recipe.model)
     if errors:
         raise ConfigError(f"{path}: {'; '.join(errors)}", path=path, errors=errors)
     return recipe
@@ -117,12 +119,25 @@ def _unknown(kind: type, content: dict[str, Any], prefix: str) -> list[str]:
     errors = []
     for key, value in content.items():
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"
-            errors.append(f"{prefix}{key}: unknown key{hint}")
+            errors.append(f"{prefix}{key}: {_nearest(str(key), known)}")
         elif isinstance(value, dict) and dataclasses.is_dataclass(inner := _STAGES.get(str(key))):
             errors += _unknown(inner, value, f"{prefix}{key}.")
     return errors
+
+
+def _strange(model: dict[str, Any]) -> list[str]:
+    """Keys of `model` that are no setting of KairosConfig."""
+    from kairos.model.config import KairosConfig
+
+    known = [
+        name for name in inspect.signature(KairosConfig.__init__).parameters if name not in ("self", "kwargs")
+    ]
+    return [f"model.{key}: {_nearest(str(key), known)}" for key in model if key not in known]
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, list(known), 1)
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known: {', '.join(known)}"
 
 
 _STAGES: dict[str, type] = {

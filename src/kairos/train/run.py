@@ -109,6 +109,7 @@ def run(
     model = build(recipe)
     _perceive(recipe, model, out, device, progress)
     pool = _pool(recipe, model, out, device, progress)
+    torch.manual_seed(recipe.seed)  # the same whether the stages before were done now or loaded
     loss = QueryLoss(model)
     g, s = recipe.grounding, recipe.language
     _stage(

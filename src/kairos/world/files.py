@@ -31,7 +31,7 @@ def render_split(
 ) -> list[Path]:
     """Write `count` clips of a split, the same for the same seed; those that are complete already are kept.
 
-    Returns the paths of the mp4 files. A clip's labels are written last, so a clip with labels is whole.
+    Returns the paths of the mp4 files. Each file appears only when it is whole.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -39,9 +39,10 @@ def render_split(
     for k in range(count):
         path = out / f"{split}-{seed}-{k:05}.mp4"
         labels = path.with_suffix(".timeline.jsonl")
-        if not (path.exists() and labels.exists()):
-            scene = sample_scene(seed * 1_000_000 + k, split)
+        scene = sample_scene(seed * 1_000_000 + k, split)
+        if not path.exists():
             write_video(scene, path)
+        if not labels.exists():
             with atomic_write(labels) as file:
                 file.writelines(json.dumps(r) + "\n" for r in records(scene, path.stem))
         paths.append(path)

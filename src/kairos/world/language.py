@@ -350,8 +350,7 @@ class Speaker:
         elif draw < 0.50 and (marks := self._landmarks()):
             tail, tag = f"{self._pick(('before', 'after'))} {self._pick(marks)[0]}", "relative"
         text = self._false_words(who, kind, tail)
-        held = ("held_out",) if any(f"{c} {s}" in who for c, s in HELD_OUT_LOOKS) else ()
-        return Query("ground", text, ABSENT_TEXT, (), ("visual", tag, "absent", *held))
+        return Query("ground", text, ABSENT_TEXT, (), ("visual", tag, "absent", *_held(who)))
 
     def _unbound(self) -> Query | None:
         events = [e for e in self.scene.events if e.kind not in ("collide", "follow")]
@@ -520,9 +519,10 @@ class Speaker:
     def _how_many(self) -> Query | None:
         counts: dict[int, list[tuple[int, str]]] = {}
         for thing in range(len(self.scene.things)):
-            for kind in {e.kind for e in self.scene.events}:
-                if kind != "follow":
-                    counts.setdefault(min(len(self.scene.of(thing, kind)), 4), []).append((thing, kind))
+            for kind in sorted({e.kind for e in self.scene.events} - {"follow"}):
+                counts.setdefault(min(len(self.scene.of(thing, kind)), 4), []).append((thing, kind))
+        if not counts:
+            return None
         n = int(self._pick([k for k in sorted(counts) for _ in range(2 if k > 1 else 1)]))
         thing, kind = self._pick(counts[n])
         n = len(self.scene.of(thing, kind))
@@ -607,9 +607,7 @@ class Speaker:
                 return None
             who = self._role(e)
             spans = tuple(o.span for o in self.same(who, e))
-            if (
-                e.kind == "collide" or e.kind == "colour"
-            ):  # a partner or a colour may be told or not: ask the bare event
+            if e.kind in ("collide", "colour"):  # whoever the partner, whatever the colour
                 spans = tuple(o.span for o in self.scene.of(who, e.kind))
                 text = f"does {self.name(who)} {PHRASES[e.kind][0][1]} ?"
             else:
@@ -628,7 +626,7 @@ class Speaker:
                     if self.name(i, True) not in who_name
                 ]
             )
-        return self._question("yes_no", f"does {who_name} {base} ?", "no", ())
+        return self._question("yes_no", f"does {who_name} {base} ?", "no", (), _held(who_name))
 
     def _order(self) -> Query | None:
         thing = int(self.rng.integers(len(self.scene.things)))
@@ -659,6 +657,11 @@ class Speaker:
             (e.span,),
             held,
         )
+
+
+def _held(name: str) -> tuple[str, ...]:
+    """The tag of a name whose colour and shape are held out."""
+    return ("held_out",) if any(name.endswith(f"{c} {s}") for c, s in HELD_OUT_LOOKS) else ()
 
 
 def vocabulary() -> list[str]:
