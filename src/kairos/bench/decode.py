@@ -118,7 +118,9 @@ def growth(path: Path) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code, 1 where a target is missed."""
-    parser = argparse.ArgumentParser(prog="python -m kairos.bench.decode", description="How fast and in how little memory videos are read.")
+    parser = argparse.ArgumentParser(
+        prog="python -m kairos.bench.decode", description="How fast and in how little memory videos are read."
+    )
     parser.add_argument("file", nargs="?", type=Path, help="a video file (default: a synthesised 720p clip)")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of runs (default 5)")
     parser.add_argument("--no-hour", action="store_true", help="leave the hour of 720p out")

@@ -127,6 +127,7 @@ def fit(
         report_to=[],
         disable_tqdm=True,
         ignore_data_skip=True,
+        accelerator_config={"dispatch_batches": False},
     )
     trainer = _Parts(
         model=module,

@@ -32,7 +32,10 @@ class QueryLoss(nn.Module):
         model = self.model
         seen = Perceived(*(batch[f"seen_{i}"] for i in range(5)))
         if self.training:  # towers never see quite the same twice
-            seen.slots = seen.slots * (1 + 0.05 * torch.randn_like(seen.slots))
+            noise = torch.Generator(seen.slots.device).manual_seed(int(batch["step"]))
+            seen.slots = seen.slots * (
+                1 + 0.05 * torch.randn(seen.slots.shape, generator=noise, device=seen.slots.device)
+            )
         states, _ = model.fuse(seen)
         b, q, _length = batch["query"].shape
         words = batch["query"].flatten(0, 1)

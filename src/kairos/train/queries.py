@@ -75,6 +75,7 @@ class QueryBatches(IterableDataset[dict[str, Tensor]]):
             shapes.append(shape)
         return {
             **{f"seen_{i}": x for i, x in enumerate(seen.fields())},
+            "step": torch.tensor([step]),
             "ticks": torch.as_tensor(ticks),
             "slot_event": torch.as_tensor(np.stack(events)),
             "slot_colour": torch.as_tensor(np.stack(colours)),
