@@ -17,7 +17,8 @@ from kairos.bench.world import asked, gates
 from kairos.score import auc
 from kairos.world.language import ANSWER_KINDS, Query, Speaker
 from kairos.world.lexicon import HELD_OUT_LOOKS
-from kairos.world.scene import Event, Scene, Sound, Thing, sample_scene
+from kairos.world.sampling import sample_scene
+from kairos.world.scene import Event, Scene, Sound, Thing
 
 SLACK = 0.03
 
@@ -109,7 +110,7 @@ def test_labels_are_the_same_in_every_process():
     code = (
         "import numpy as np, hashlib\n"
         "from kairos.world.language import Speaker\n"
-        "from kairos.world.scene import sample_scene\n"
+        "from kairos.world.sampling import sample_scene\n"
         "said = [Speaker(sample_scene(s, 'test'), np.random.default_rng((s, 5))).ask(14) for s in range(20)]\n"
         "print(hashlib.sha256(repr(said).encode()).hexdigest())"
     )

@@ -11,7 +11,7 @@ from kairos.video import open as open_video
 from kairos.world import render_split
 from kairos.world.files import queries
 from kairos.world.raster import render
-from kairos.world.scene import sample_scene
+from kairos.world.sampling import sample_scene
 
 
 def test_a_clip_and_its_labels(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 
 from kairos.world.language import ABSENT_TEXT, ANSWER_KINDS, Speaker, all_queries, vocabulary
 from kairos.world.lexicon import HELD_OUT_LOOKS, NUMBERS, PHRASES
-from kairos.world.scene import sample_scene
+from kairos.world.sampling import sample_scene
 
 SCENES = [sample_scene(seed) for seed in range(250)]
 SAID = [(s, q) for s in SCENES for q in all_queries(s, np.random.default_rng(s.seed), 10, 12, 3)]

@@ -10,7 +10,7 @@ import torch
 from kairos.world.labels import objects_in
 from kairos.world.lexicon import COLOURS
 from kairos.world.raster import boxes_at, render
-from kairos.world.scene import sample_scene
+from kairos.world.sampling import sample_scene
 
 SCENES = [sample_scene(seed) for seed in range(6)]
 TIMES = [np.arange(0.25, s.duration, 0.5) for s in SCENES]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from kairos.world.lexicon import EVENTS, HELD_OUT_BONDS, HELD_OUT_LOOKS
-from kairos.world.scene import sample_scene, states_at
+from kairos.world.sampling import sample_scene
+from kairos.world.scene import states_at
 
 SCENES = [sample_scene(seed) for seed in range(150)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kairos.world.scene import sample_scene
+from kairos.world.sampling import sample_scene
 from kairos.world.sound import RATE_HZ, waveform
 
 

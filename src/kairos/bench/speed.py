@@ -86,7 +86,7 @@ def ask_cold(clip: Path, model: Any = None) -> None:
 def write_clip(path: Path, seed: int = 0) -> Path:
     """Writes a clip of the world, 16 s long, with its sound."""
     from kairos.world.files import write_video
-    from kairos.world.scene import sample_scene
+    from kairos.world.sampling import sample_scene
 
     write_video(sample_scene(seed, "test", SECONDS), path)
     return path
@@ -97,7 +97,7 @@ def draw_batch(seed: int = 0) -> None:
     import torch
 
     from kairos.world.raster import render
-    from kairos.world.scene import sample_scene
+    from kairos.world.sampling import sample_scene
     from kairos.world.sound import waveform
 
     threads = torch.get_num_threads()

@@ -20,7 +20,8 @@ from kairos.bench.report import Measure, Report, Target
 from kairos.score import auc, interval, mean_interval
 from kairos.timeline.intervals import iou_matrix
 from kairos.world.language import ANSWER_KINDS, Query
-from kairos.world.scene import Scene, sample_scene
+from kairos.world.sampling import sample_scene
+from kairos.world.scene import Scene
 
 __all__ = ["Asked", "asked", "best_constant", "constant", "gates", "run"]
 

@@ -39,7 +39,7 @@ def render(
     SEED.check(seed)
     save.check_folder(out, "--out")
 
-    from kairos.world.scene import SPLITS
+    from kairos.world.sampling import SPLITS
 
     if split not in SPLITS:
         hint = f"choose one of {', '.join(SPLITS)}"

@@ -23,7 +23,8 @@ from kairos.video.mel import log_mel
 from kairos.world.labels import NOTHING, objects_in
 from kairos.world.lexicon import COLOUR_NAMES, SHAPES
 from kairos.world.raster import render
-from kairos.world.scene import Scene, sample_scene
+from kairos.world.sampling import sample_scene
+from kairos.world.scene import Scene
 from kairos.world.sound import waveform
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from kairos.timeline.files import atomic_path, atomic_write
 from kairos.world.language import Query, Speaker
 from kairos.world.raster import boxes_at, render
-from kairos.world.scene import Scene, sample_scene, states_at
+from kairos.world.sampling import sample_scene
+from kairos.world.scene import Scene, states_at
 from kairos.world.sound import waveform
 
 SIZE_PX, RATE_FPS = 256, 24
