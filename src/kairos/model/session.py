@@ -154,7 +154,7 @@ class Session:
 
     def _follow(self, query: _Query) -> None:
         for states in self._states[query.chunks :]:
-            looked = self.model.track.look(query.vectors, states)
+            looked, _ = self.model.track.look(query.vectors, states)
             tracked, scores, query.past = self.model.track.score(looked, query.past)
             query.looked.append(looked)
             query.tracked.append(tracked)
@@ -310,7 +310,7 @@ class Session:
         vectors = self.model.query(ids, ids != 0)[None]
         past, tracked, scores = TrackPast(), [], []
         for states in self._states:
-            y, s, past = self.model.track.score(self.model.track.look(vectors, states), past)
+            y, s, past = self.model.track.score(self.model.track.look(vectors, states)[0], past)
             tracked.append(y)
             scores.append(s)
         ticks = torch.full((1, len(rows)), self.ticks, device=self.model.device)

@@ -81,8 +81,11 @@ class QueryTrack(nn.Module):
         self.pool = nn.Linear(w, 1)
         self.presence = nn.Sequential(nn.Linear(2 * w, w), nn.GELU(), nn.Linear(w, 1))
 
-    def look(self, queries: Tensor, states: Tensor) -> Tensor:
-        """Queries (B, Q, V, D) attend inside each frame state (B, T, N, D) -> (B, Q, T, W)."""
+    def look(self, queries: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries (B, Q, V, D) attend inside each frame state (B, T, N, D) -> (B, Q, T, W).
+
+        And where the first query vector looks, logits (B, Q, H, T, N): it is taught to find who the query is about.
+        """
         _b, _t, _n, d = states.shape
         h = self.config.heads
         q = self.q(queries).unflatten(-1, (h, -1))
@@ -90,7 +93,7 @@ class QueryTrack(nn.Module):
         logits = torch.einsum("bqvhe,btnhe->bqvhtn", q, k) * (d // h) ** -0.5
         seen = torch.einsum("bqvhtn,btnhe->bqtvhe", logits.softmax(-1), v).flatten(-3)
         x = self.mix(seen) + self.ask(queries.flatten(-2))[:, :, None]
-        return x + self.inner(x)
+        return x + self.inner(x), logits[:, :, 0]
 
     def score(self, x: Tensor, past: TrackPast | None = None) -> tuple[Tensor, Tensor, TrackPast]:
         """(B, Q, T, W) -> causal states (B, Q, T, W), logits of relevance and informative (B, Q, T, 2)."""

@@ -40,14 +40,25 @@ class QueryLoss(nn.Module):
         b, q, _length = batch["query"].shape
         words = batch["query"].flatten(0, 1)
         queries = model.query(words, _known(words)).unflatten(0, (b, q))
-        looked = model.track.look(queries, states)
+        looked, point = model.track.look(queries, states)
         tracked, scores, _ = model.track.score(looked)
         final = model.track.conclude(tracked, batch["length"])
         losses = self._dense(states, batch) | self._scores(scores, final, batch)
+        losses["subject"] = self._subject(point, batch["subject"])
         if batch["said"].any():
             losses |= self._words(seen, states, looked, final, batch)
         loss = sum(v for k, v in losses.items() if not k.endswith("_accuracy"))
         return {"loss": loss, **{k: v.detach() for k, v in losses.items()}}
+
+    @staticmethod
+    def _subject(point: Tensor, target: Tensor) -> Tensor:
+        """Who the query is about, as the slot that shows it (B, Q, T): words are bound to things by being told so.
+
+        Without it the first stage stays for long with what happens, whoever does it.
+        """
+        logits = point.float().movedim(2, 0).flatten(1, 3)  # (H, B * Q * T, N)
+        wanted = target.flatten().expand(len(logits), -1)
+        return 0.5 * F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=NOTHING)
 
     def _dense(self, states: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """What each slot does and is known by, read off its state: perception goes on under the words."""

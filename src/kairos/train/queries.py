@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from kairos.train.pool import Pool, identity
+from kairos.world.labels import NOTHING
 from kairos.world.language import Query, Speaker
 from kairos.world.lexicon import EVENTS
 from kairos.world.scene import Scene
@@ -58,15 +59,16 @@ class QueryBatches(IterableDataset[dict[str, Tensor]]):
         ground, ask, caption = self.counts
         for b, scene in enumerate(scenes):
             speaker = Speaker(scene, rng)
+            slots = thing[b].numpy()
             for q, query in enumerate(speaker.ground(ground)):
                 cut = (
                     int(rng.integers(ticks[b] // 3, ticks[b])) if rng.random() < self.truncated else ticks[b]
                 )
-                targets.put(b, q, query, self.words, cut)
+                targets.put(b, q, query, self.words, cut, subject(scene, query.query, slots))
             for q, query in enumerate(speaker.ask(ask) if ask else [], ground):
-                targets.put(b, q, query, self.words, ticks[b])
+                targets.put(b, q, query, self.words, ticks[b], subject(scene, query.query, slots))
             for q, query in enumerate(speaker.caption(caption) if caption else [], ground + ask):
-                targets.put(b, q, query, self.words, ticks[b])
+                targets.put(b, q, query, self.words, ticks[b], subject(scene, query.query, slots))
         events, colours, shapes = [], [], []
         for scene, rows, count in zip(scenes, thing.numpy(), ticks, strict=True):
             colour, shape = identity(scene, rows)
@@ -87,7 +89,7 @@ class QueryBatches(IterableDataset[dict[str, Tensor]]):
 def _events(scene: Scene, thing: np.ndarray, count: int, fps: float) -> np.ndarray:
     """What each slot's thing does at each tick (T, S): 0 nothing, 1 + index into EVENTS; NOTHING where there is none."""
     now = np.zeros((len(scene.things) + 1, len(thing)), np.int64)
-    now[-1] = -100
+    now[-1] = NOTHING
     centre = (np.arange(len(thing)) + 0.5) / fps
     for e in scene.events:
         on = (centre >= e.start) & (centre < e.end)
@@ -95,6 +97,20 @@ def _events(scene: Scene, thing: np.ndarray, count: int, fps: float) -> np.ndarr
         if e.kind == "collide":
             now[e.other][on] = 1 + EVENTS.index(e.kind)
     return now[thing, np.arange(len(thing))[:, None]]
+
+
+def subject(scene: Scene, text: str, thing: np.ndarray) -> np.ndarray:
+    """The slot that shows the first thing that a query names, (T,); NOTHING where none does. `thing` is (T, S)."""
+    named = [(text.find(name), i) for i, t in enumerate(scene.things) if (name := t.name) in text]
+    named = [
+        (at, i)
+        for at, i in named
+        if not scene.things[i].sized or scene.things[i].size in text[:at].split()[-1:]
+    ]
+    if not named:
+        return np.full(len(thing), NOTHING)
+    shown = thing == min(named)[1]
+    return np.where(shown.any(1), shown.argmax(1), NOTHING)
 
 
 class Targets:
@@ -110,10 +126,12 @@ class Targets:
         self.relevance, self.informative, self.start, self.end = (
             np.zeros(shape, np.float32) for _ in range(4)
         )
+        self.subject = np.full(shape, NOTHING)
         self.start_offset, self.end_offset, self.span = (np.zeros(shape, np.float32) for _ in range(3))
 
-    def put(self, b: int, q: int, query: Query, words: Words, ticks: int) -> None:
-        """One query of a clip of which `ticks` ticks are seen."""
+    def put(self, b: int, q: int, query: Query, words: Words, ticks: int, subject: np.ndarray) -> None:
+        """One query of a clip of which `ticks` ticks are seen; `subject` (T,) is the slot of who it is about."""
+        self.subject[b, q] = subject
         ids = words(query.query)[:QUERY_WORDS]
         self.query[b, q, : len(ids)] = ids
         self.length[b, q] = ticks

@@ -50,7 +50,7 @@ class Pool:
 class Grounding:
     """Stage two: Fuseformer and query track; a batch is `clips` clips x `queries` queries."""
 
-    optimiser: Optimiser = Optimiser(steps=1400, warmup=60)
+    optimiser: Optimiser = Optimiser(steps=900, warmup=60)
     clips: int = 8
     queries: int = 16
     truncated: float = 0.3
@@ -60,7 +60,7 @@ class Grounding:
 class Language:
     """Stage three: everything after the towers, with answers and captions."""
 
-    optimiser: Optimiser = Optimiser(steps=1400, rate=8e-4, warmup=60)
+    optimiser: Optimiser = Optimiser(steps=1300, rate=8e-4, warmup=60)
     clips: int = 8
     queries: int = 8
     questions: int = 9
