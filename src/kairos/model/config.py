@@ -12,7 +12,7 @@ class KairosConfig(PretrainedConfig):
 
     Times are in ticks of 1/fps seconds. `decoder` is the configuration of any causal language model of `transformers`.
     `absent_text` is what the model was taught to say where it cannot answer; `caption_verbs` are the kinds of event that
-    dense captioning looks for, as the model was taught to ask for them.
+    dense captioning looks for; filled into `caption_query` they find moments, into `caption_prompt` they ask for words.
     """
 
     model_type = "kairos"
@@ -49,6 +49,8 @@ class KairosConfig(PretrainedConfig):
         presence_threshold: float = 0.5,
         absent_text: str = "that is not in the video",
         caption_verbs: tuple[str, ...] = (),
+        caption_query: str = "something {}",
+        caption_prompt: str = "describe when something {}",
         decoder: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -72,6 +74,7 @@ class KairosConfig(PretrainedConfig):
         self.causal_layers, self.final_layers, self.track_window = causal_layers, final_layers, track_window
         self.context_ticks, self.presence_threshold = context_ticks, presence_threshold
         self.absent_text, self.caption_verbs = absent_text, tuple(caption_verbs)
+        self.caption_query, self.caption_prompt = caption_query, caption_prompt
         self.decoder = decoder or {
             "model_type": "llama",
             "hidden_size": 256,

@@ -289,7 +289,7 @@ class Session:
         for q, verb in enumerate(self.model.config.caption_verbs):
             if float(final.presence[0, q].sigmoid()) < self.model.config.presence_threshold:
                 continue
-            describe = self._open("", self.model.words(f"describe when something {verb}"))
+            describe = self._open("", self.model.words(self.model.config.caption_prompt.format(verb)))
             self._follow(describe)
             ticks = torch.tensor([[self.ticks]], device=self.model.device)
             own = self.model.track.conclude(_join(describe.tracked, 2), ticks)
@@ -302,7 +302,8 @@ class Session:
 
     def _standing(self) -> tuple[Final, Tensor, Tensor]:
         """What every kind of event's own query finds, all in one batch."""
-        rows = [self.model.words(f"something {verb}") for verb in self.model.config.caption_verbs]
+        config = self.model.config
+        rows = [self.model.words(config.caption_query.format(verb)) for verb in config.caption_verbs]
         ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
