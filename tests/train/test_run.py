@@ -95,11 +95,11 @@ def bare(name, globals=None, *rest, **named):
     return real(name, globals, *rest, **named)
 builtins.__import__ = bare
 sys.path.insert(0, sys.argv[2])
-from conftest import TINY_MODEL
+from tiny import TINY
 from kairos.train.recipe import *
 from kairos.train.run import run
 few = Optimiser(steps=2, warmup=1)
-run(Recipe(loaders=0, model=TINY_MODEL, perception=Perception(optimiser=few, scenes=2, moments=2),
+run(Recipe(loaders=0, model=TINY, perception=Perception(optimiser=few, scenes=2, moments=2),
     pool=Pool(clips=2, shard=2, workers=0), grounding=Grounding(optimiser=few, clips=2, queries=2),
     language=Language(optimiser=few, clips=2, queries=2, questions=2, captions=1)), sys.argv[1])
 print("trained")
@@ -110,7 +110,7 @@ def test_a_bare_machine_trains(tmp_path):
     from pathlib import Path
 
     done = subprocess.run(
-        [sys.executable, "-c", BARE, str(tmp_path / "run"), str(Path(__file__).parent)],
+        [sys.executable, "-c", BARE, str(tmp_path / "run"), str(Path(__file__).parents[1])],
         capture_output=True,
         text=True,
         timeout=300,

@@ -7,18 +7,17 @@ holds out are still never shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import IterableDataset
 
 from kairos.model.audio import AudioTower
 from kairos.model.config import KairosConfig
 from kairos.model.vision import VisionTower
+from kairos.train.batches import Batches
 from kairos.video.mel import log_mel
 from kairos.world.labels import NOTHING, objects_in
 from kairos.world.lexicon import COLOURS, SOUNDS
@@ -30,23 +29,14 @@ from kairos.world.sound import waveform
 _PALETTE = np.array(list(COLOURS.values())) / 255.0
 
 
-class PerceptionBatches(IterableDataset[dict[str, Tensor]]):
+class PerceptionBatches(Batches):
     """Batch k is drawn from seed and k alone, so that a run resumes at any step."""
 
     def __init__(
         self, config: KairosConfig, seed: int, scenes: int, moments: int, first: int, steps: int
     ) -> None:
+        super().__init__(first, steps)
         self.config, self.seed, self.scenes, self.moments = config, seed, scenes, moments
-        self.first, self.steps = first, steps
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        worker = torch.utils.data.get_worker_info()
-        index, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        for step in range(self.first + index, self.steps, workers):
-            yield self.batch(step)
 
     def batch(self, step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, 1, step))

@@ -5,13 +5,13 @@ Shapes: B clips, Q queries (grounding first, then questions, then captions), T t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
+from kairos.train.batches import Batches
 from kairos.train.pool import Pool, identity
 from kairos.world.labels import NOTHING
 from kairos.world.language import Query, Speaker
@@ -22,7 +22,7 @@ Words = Callable[[str], list[int]]
 QUERY_WORDS, ANSWER_WORDS = 18, 12
 
 
-class QueryBatches(IterableDataset[dict[str, Tensor]]):
+class QueryBatches(Batches):
     """Batch k is drawn from seed and k alone."""
 
     def __init__(
@@ -37,17 +37,9 @@ class QueryBatches(IterableDataset[dict[str, Tensor]]):
         first: int,
         steps: int,
     ) -> None:
+        super().__init__(first, steps)
         self.pool, self.words, self.fps, self.seed, self.clips = pool, words, fps, seed, clips
-        self.counts, self.truncated, self.first, self.steps = counts, truncated, first, steps
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        worker = torch.utils.data.get_worker_info()
-        index, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        for step in range(self.first + index, self.steps, workers):
-            yield self.batch(step)
+        self.counts, self.truncated = counts, truncated
 
     def batch(self, step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, 3, step))
