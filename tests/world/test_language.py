@@ -9,6 +9,7 @@ import numpy as np
 from kairos.world.language import ABSENT_TEXT, ANSWER_KINDS, Speaker, all_queries, vocabulary
 from kairos.world.lexicon import HELD_OUT_LOOKS, NUMBERS, PHRASES
 from kairos.world.sampling import sample_scene
+from kairos.world.wording import names_in, things_named
 
 SCENES = [sample_scene(seed) for seed in range(250)]
 SAID = [(s, q) for s in SCENES for q in all_queries(s, np.random.default_rng(s.seed), 10, 12, 3)]
@@ -29,13 +30,7 @@ def test_a_generator_always_says_the_same():
 def test_plain_queries_mean_exactly_one_event_of_one_thing():
     for scene, q in SAID:
         if q.kind == "ground" and "plain" in q.tags and q.present:
-            names = [f"{t.colour} {t.shape}" for t in scene.things if f"{t.colour} {t.shape}" in q.query]
-            name = min(names, key=q.query.index)  # who does it is said before to whom
-            things = [
-                i
-                for i, t in enumerate(scene.things)
-                if f"{t.colour} {t.shape}" == name and (not t.sized or t.size in q.query)
-            ]
+            things = things_named(scene, names_in(q.query)[0])  # who does it is said before to whom
             spans = {e.span for i in things for e in scene.of(i)}
             assert set(q.moments) <= spans
             assert len(q.moments) == 1
@@ -49,14 +44,14 @@ def test_absent_queries_are_false():
                 + ["colour"] * ("turn" in q.query)
                 + ["collide"] * bool({"hit", "hits"} & set(q.query.split()))
             )
-            for i, t in enumerate(scene.things):
-                if f"the {t.colour} {t.shape}" in q.query.split(" with ")[0] and not t.sized:
-                    subject = (
-                        q.query.replace("when does ", "")
-                        .replace("find the moment when ", "")
-                        .startswith(f"the {t.colour} {t.shape}")
-                    )
-                    assert not subject or not any(e.kind in kinds for e in scene.of(i))
+            for thing in things_named(scene, names_in(q.query)[0]):
+                assert not any(e.kind in kinds for e in scene.of(thing))
+
+
+def test_a_part_of_a_name_is_said_only_where_it_is_enough():
+    parts = [(s, n) for s, q in SAID for n in names_in(q.query)[:1] if not (n[1] and n[2])]
+    assert len(parts) > 300
+    assert all(len(things_named(s, n)) == 1 for s, n in parts)
 
 
 def test_counts_and_durations_are_right():

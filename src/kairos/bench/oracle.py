@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from kairos.timeline.intervals import iou_matrix
 from kairos.world.language import Query
-from kairos.world.lexicon import COLOUR_NAMES, ORDINALS, PHRASES, SHAPES, SIZES, SOUNDS
+from kairos.world.lexicon import COLOUR_NAMES, ORDINALS, PHRASES, SOUNDS
 from kairos.world.scene import Event, Scene
+from kairos.world.wording import Name, names_in, things_named
 
 __all__ = ["Said", "blind_to_event", "blind_to_object", "expected_hit", "understand"]
 
-_OBJECT = re.compile(rf"the (?:({'|'.join(SIZES)}) )?({'|'.join(COLOUR_NAMES)}) ({'|'.join(SHAPES)})\b")
 _ORDER = re.compile(rf"the ({'|'.join((*ORDINALS, 'last'))}) time")
 _SIDE = re.compile(rf"\b(before|after) the ({'|'.join(SOUNDS)})\b")
 _WITH = re.compile(rf"\b(?:with a|while the) ({'|'.join(SOUNDS)})\b")
@@ -28,9 +28,6 @@ _VERBS = sorted(
     + [("turn", "colour"), ("turns", "colour"), ("hit", "collide"), ("hits", "collide")],
     key=lambda item: -len(item[0]),
 )
-
-Name = tuple[str, str, str]
-"""Size ("" where it is not told), colour, shape."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Said:
 
 def understand(text: str) -> Said | None:
     """Takes a query about one object apart; None where it is not of that form."""
-    objects: list[Name] = [(m[1] or "", m[2], m[3]) for m in _OBJECT.finditer(text)]
+    objects = names_in(text)
     kind = next((kind for verb, kind in _VERBS if re.search(rf"\b{verb}\b", text)), None)
     if not objects or kind is None:
         return None
@@ -84,7 +81,7 @@ def blind_to_event(scene: Scene, said: Said, every_word: bool = False) -> list[E
     """The events that the query could mean if it named any kind of event."""
     return _distinct(
         e
-        for thing in _named(scene, said.name)
+        for thing in things_named(scene, said.name)
         for kind in sorted({e.kind for e in scene.of(thing)})
         for e in _fitting(
             scene,
@@ -127,16 +124,11 @@ def _turned(e: Event, said: Said) -> bool:
     return not said.turned or e.colour == said.turned
 
 
-def _named(scene: Scene, name: Name) -> list[int]:
-    size, colour, shape = name
-    return [i for i, t in enumerate(scene.things) if t.look == (colour, shape) and size in ("", t.size)]
-
-
 def _with(scene: Scene, e: Event, thing: int, partner: Name | None) -> bool:
     if partner is None:
         return True
     other = e.thing if thing == e.other else e.other
-    return other >= 0 and other in _named(scene, partner)
+    return other >= 0 and other in things_named(scene, partner)
 
 
 def _distinct(events: Iterable[Event]) -> list[Event]:

@@ -17,6 +17,8 @@ from kairos.model.track import Final
 from kairos.model.words import SAY, SPECIAL
 from kairos.world.labels import NOTHING
 
+_WITHOUT_LOOKS = 1 / 7
+
 
 class QueryLoss(nn.Module):
     """Frames are encoded once a clip and shared by all its queries; the towers are frozen."""
@@ -31,11 +33,8 @@ class QueryLoss(nn.Module):
     def forward(self, **batch: Tensor) -> dict[str, Any]:
         model = self.model
         seen = Perceived(*(batch[f"seen_{i}"] for i in range(5)))
-        if self.training:  # towers never see quite the same twice
-            noise = torch.Generator(seen.slots.device).manual_seed(int(batch["step"]))
-            seen.slots = seen.slots * (
-                1 + 0.05 * torch.randn(seen.slots.shape, generator=noise, device=seen.slots.device)
-            )
+        if self.training:
+            seen.slots = _disturb(seen.slots, int(batch["step"]))
         states, _ = model.fuse(seen)
         b, q, _length = batch["query"].shape
         words = batch["query"].flatten(0, 1)
@@ -141,6 +140,16 @@ class QueryLoss(nn.Module):
         nll = F.nll_loss(logp.flatten(0, 2), target.flatten(), ignore_index=NOTHING)
         right = ((logp.argmax(-1) == target) | (target == NOTHING)).all(-1) & (batch["said"][:, rest] > 0)
         return {"words": 2 * nll, "answer_accuracy": right.sum() / batch["said"].sum()}
+
+
+def _disturb(slots: Tensor, step: int) -> Tensor:
+    """Towers never see quite the same twice; and of a clip in seven only what the dense heads say of it is left, so that
+    words are bound to attributes, which hold for pairs never seen, rather than to looks.
+    """
+    noise = torch.Generator(slots.device).manual_seed(step)
+    slots = slots * (1 + 0.05 * torch.randn(slots.shape, generator=noise, device=slots.device))
+    kept = torch.rand(len(slots), generator=noise, device=slots.device) > _WITHOUT_LOOKS
+    return slots * kept[:, None, None, None]
 
 
 def _known(words: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from kairos.world.labels import NOTHING
 from kairos.world.language import Query, Speaker
 from kairos.world.lexicon import EVENTS
 from kairos.world.scene import Scene
+from kairos.world.wording import names_in, things_named
 
 Words = Callable[[str], list[int]]
 QUERY_WORDS, ANSWER_WORDS = 18, 12
@@ -93,15 +94,11 @@ def _events(scene: Scene, thing: np.ndarray, count: int, fps: float) -> np.ndarr
 
 def subject(scene: Scene, text: str, thing: np.ndarray) -> np.ndarray:
     """The slot that shows the first thing that a query names, (T,); NOTHING where none does. `thing` is (T, S)."""
-    named = [(text.find(name), i) for i, t in enumerate(scene.things) if (name := t.name) in text]
-    named = [
-        (at, i)
-        for at, i in named
-        if not scene.things[i].sized or scene.things[i].size in text[:at].split()[-1:]
-    ]
-    if not named:
+    names = names_in(text)
+    named = things_named(scene, names[0]) if names else []
+    if len(named) != 1:
         return np.full(len(thing), NOTHING)
-    shown = thing == min(named)[1]
+    shown = thing == named[0]
     return np.where(shown.any(1), shown.argmax(1), NOTHING)
 
 

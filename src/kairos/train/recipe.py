@@ -60,7 +60,7 @@ class Grounding:
 class Language:
     """Stage three: everything after the towers, with answers and captions."""
 
-    optimiser: Optimiser = Optimiser(steps=1300, rate=8e-4, warmup=60)
+    optimiser: Optimiser = Optimiser(steps=1800, rate=8e-4, warmup=60)
     clips: int = 8
     queries: int = 8
     questions: int = 9
@@ -74,7 +74,7 @@ class Recipe:
 
     name: str = "embedded"
     seed: int = 1
-    threads: int = 1
+    threads: int = 2
     loaders: int = 1
     model: dict[str, Any] = field(default_factory=dict)
     perception: Perception = Perception()

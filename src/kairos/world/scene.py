@@ -26,10 +26,6 @@ class Thing:
     sized: bool = False  # only its size tells it from another object of the same colour and shape
 
     @property
-    def name(self) -> str:
-        return f"{self.colour} {self.shape}"
-
-    @property
     def look(self) -> tuple[str, str]:
         return self.colour, self.shape
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from kairos.world.lexicon import EVENTS, HELD_OUT_BONDS, HELD_OUT_LOOKS, PHRASES, SHAPES
+from kairos.world.lexicon import COLOURS, EVENTS, HELD_OUT_BONDS, HELD_OUT_LOOKS, PHRASES, SHAPES, SIZES
 from kairos.world.scene import Event, Scene, Sound
 
 Span = tuple[float, float]
+Name = tuple[str, str, str]
 T = TypeVar("T")
+_NAME = re.compile(
+    rf"\bthe (?:({'|'.join(SIZES)}) )?(?:({'|'.join(COLOURS)}) )?({'|'.join(SHAPES)}|object)\b"
+)
 ABSENT_TEXT = "that is not in the video"
 
 
@@ -62,8 +67,17 @@ class Wording:
 
     def name(self, thing: int, canonical: bool = False) -> str:
         t = self.scene.things[thing]
+        if not canonical and not t.sized and self._chance(0.3) and (parts := self._telling(thing)):
+            return self._pick(parts)
         sized = t.sized or (not canonical and self._chance(0.08) and not self._resized(thing))
         return " ".join(["the", *([t.size] if sized else []), t.colour, t.shape])
+
+    def _telling(self, thing: int) -> list[str]:
+        """Names by colour or shape alone, where that is enough: what a part means is then learned apart from the other."""
+        t, others = self.scene.things[thing], [o for i, o in enumerate(self.scene.things) if i != thing]
+        turned = {e.colour for e in self.scene.events}
+        parts = [] if t.colour in {o.colour for o in others} | turned else [f"the {t.colour} object"]
+        return parts + ([] if t.shape in {o.shape for o in others} else [f"the {t.shape}"])
 
     def _resized(self, thing: int) -> bool:
         return any(e.kind in ("grow", "shrink") for e in self.scene.of(thing))
@@ -229,6 +243,24 @@ class Wording:
             if kind == "collide" and self._chance(0.3):
                 third, base = f"hits {partner}", f"hit {partner}"
         return self._wrap(who, third, base, tail)
+
+
+def names_in(text: str) -> list[Name]:
+    """The things that a text names, in order: size, colour and shape, "" for what is not told."""
+    return [
+        (m[1] or "", m[2] or "", "" if m[3] == "object" else m[3])
+        for m in _NAME.finditer(text)
+        if m[2] or m[3] != "object"
+    ]
+
+
+def things_named(scene: Scene, name: Name) -> list[int]:
+    """The things of a scene that a name fits."""
+    return [
+        i
+        for i, t in enumerate(scene.things)
+        if all(said in ("", own) for said, own in zip(name, (t.size, t.colour, t.shape), strict=True))
+    ]
 
 
 def held(name: str) -> tuple[str, ...]:
