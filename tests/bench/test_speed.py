@@ -28,7 +28,7 @@ def test_medians_beside_their_limits(monkeypatch, loaded):
     assert (cold.target.floor, cold.n, cold.passed) == (6.0, 2, True)
     assert report.find("warm ask in process", "median").target.floor == 0.4
     drawn = report.find("clips of the world drawn a second, at the training size", "median")
-    assert drawn.value > 1.0
+    assert drawn.value > 0.0  # how many is the benchmark's to say: a busy machine must not fail a test
     assert "clip, s: 16" not in report.markdown()
     assert report.command == "kairos bench speed --count 2"
 
