@@ -13,6 +13,7 @@ def recipe() -> Recipe:
     few = Optimiser(steps=4, warmup=1)
     return Recipe(
         loaders=0,
+        calibration=2,
         model=TINY,
         perception=Perception(optimiser=few, scenes=3, moments=2),
         pool=Pool(clips=6, shard=3, workers=1),

@@ -11,6 +11,7 @@ class KairosConfig(PretrainedConfig):
     """Sizes of the towers, the Fuseformer, the query track and the language model.
 
     Times are in ticks of 1/fps seconds. `decoder` is the configuration of any causal language model of `transformers`.
+    Below `presence_threshold` a query is held to be absent; a live stream may fire from `fire_threshold` on.
     `absent_text` is what the model was taught to say where it cannot answer; `caption_verbs` are the kinds of event that
     dense captioning looks for; filled into `caption_query` they find moments, into `caption_prompt` they ask for words.
     """
@@ -47,6 +48,7 @@ class KairosConfig(PretrainedConfig):
         track_window: int = 64,
         context_ticks: int = 64,
         presence_threshold: float = 0.5,
+        fire_threshold: float = 0.5,
         absent_text: str = "that is not in the video",
         caption_verbs: tuple[str, ...] = (),
         caption_query: str = "something {}",
@@ -73,6 +75,7 @@ class KairosConfig(PretrainedConfig):
         self.track_width, self.track_heads = track_width, track_heads
         self.causal_layers, self.final_layers, self.track_window = causal_layers, final_layers, track_window
         self.context_ticks, self.presence_threshold = context_ticks, presence_threshold
+        self.fire_threshold = fire_threshold
         self.absent_text, self.caption_verbs = absent_text, tuple(caption_verbs)
         self.caption_query, self.caption_prompt = caption_query, caption_prompt
         self.decoder = decoder or {

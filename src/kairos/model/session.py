@@ -11,6 +11,7 @@ Shapes: T ticks, N tokens a frame state, S slots, Q queries.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -205,20 +206,23 @@ class Session:
         When a run of relevance above the threshold closes (or the stream ends), the pointer reads its span off the ticks seen
         so far, provided that the query is held to be present in them.
         """
+        for time, presence, final in self.closings(threshold):
+            if presence >= self.model.config.fire_threshold and (spans := self._spans(final, 0, 1)):
+                return spans[0][0], spans[0][1], time
+        return None
+
+    def closings(self, threshold: float = 0.5) -> Iterator[tuple[float, float, Final]]:
+        """Each time that a run of relevance above the threshold closes: seconds, presence by then, and what the pointer saw."""
         above = self.scores.relevance > threshold
         closes = [k for k in range(1, self.ticks) if above[k - 1] and not above[k]]
         if self.ticks and above[-1]:
             closes.append(self.ticks - 1)
         tracked = _join(self._current.tracked, 2)
         for k in closes:
-            final = self.model.track.conclude(
-                tracked[:, :, : k + 1], torch.tensor([[k + 1]], device=self.model.device)
-            )
-            if float(final.presence.sigmoid()) >= self.model.config.presence_threshold:
-                spans = self._spans(final, 0, 1)
-                if spans:
-                    return spans[0][0], spans[0][1], (k + 1) / self.model.config.fps
-        return None
+            ticks = torch.tensor([[k + 1]], device=self.model.device)
+            with torch.inference_mode():
+                final = self.model.track.conclude(tracked[:, :, : k + 1], ticks)
+            yield (k + 1) / self.model.config.fps, float(final.presence.sigmoid()), final
 
     @torch.inference_mode()
     def _final(self) -> Final:

@@ -81,6 +81,7 @@ class Recipe:
     pool: Pool = Pool()
     grounding: Grounding = Grounding()
     language: Language = Language()
+    calibration: int = 80  # scenes of the validation split
 
 
 def load_recipe(path: str | Path) -> Recipe:

@@ -4,6 +4,7 @@
     pool        clips rendered once, kept as tower features
     grounding   Fuseformer and query track: relevance, spans, presence
     language    all of it, with answers and captions
+    calibration two thresholds, from the validation split
 
 What a stage made stands in `OUT/<stage>/done.safetensors`; the model, ready to load, in `OUT/model`.
 """
@@ -21,6 +22,7 @@ from kairos.model.config import KairosConfig
 from kairos.model.kairos import KairosModel, count_parameters
 from kairos.model.loading import save
 from kairos.model.words import word_tokenizer
+from kairos.train.calibrate import calibrate
 from kairos.train.loop import Progress, fit
 from kairos.train.objectives import QueryLoss
 from kairos.train.perception import PerceptionBatches, PerceptionLoss
@@ -134,6 +136,9 @@ def run(
         device,
         progress,
     )
+    model.cpu().eval()
+    report = None if progress is None else (lambda done, total: progress("calibration", done, total, {}))
+    result |= calibrate(model, recipe.calibration, report)
     save(model, out / "model")
     return result | {"model": str(out / "model")}
 
