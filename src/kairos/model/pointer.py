@@ -38,8 +38,8 @@ def spans_of(final: Final, query: int, fps: float, duration_s: float, top: int) 
         if rank[a, b] <= 0 or len(chosen) == top:
             break
         first, last = int(i[a, 0]), int(j[0, b])
-        start = min(max((first + before[first]) / fps, 0.0), duration_s)
-        end = min(max((last + 1 + after[last]) / fps, 0.0), duration_s)
+        start = min(max(float(first + before[first]) / fps, 0.0), duration_s)
+        end = min(max(float(last + 1 + after[last]) / fps, 0.0), duration_s)
         score = float(presence * rank[a, b] / best_ends)
         if chosen and score < _LEAST * chosen[0][2]:
             break
