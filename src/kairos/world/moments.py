@@ -173,7 +173,7 @@ class Moments(Wording):
         wrong = [
             s
             for s in {o.kind for o in self.scene.sounds} - heard
-            if self.exists or (e.kind, s) not in HELD_OUT_BONDS
+            if self.any_pair or (e.kind, s) not in HELD_OUT_BONDS
         ]
         if not wrong:
             return None

@@ -72,7 +72,7 @@ class Questions(Moments):
                 during = [e for e in self.scene.of(thing) if e.start < s.end and s.start < e.end]
                 if len(during) == 1 and min(during[0].end, s.end) - max(during[0].start, s.start) > 0.75:
                     e = during[0]
-                    if self.exists or (e.kind, s.kind) not in HELD_OUT_BONDS:
+                    if self.any_pair or (e.kind, s.kind) not in HELD_OUT_BONDS:
                         pairs.append((thing, e, s.kind))
         if not pairs:
             return None
@@ -165,7 +165,7 @@ class Questions(Moments):
                     found.setdefault("nothing", []).append(e)
                     continue
                 told = len(heard) == 1 and min(heard[0].end, e.end) - max(heard[0].start, e.start) > 0.75
-                if told and (self.exists or (e.kind, heard[0].kind) not in HELD_OUT_BONDS):
+                if told and (self.any_pair or (e.kind, heard[0].kind) not in HELD_OUT_BONDS):
                     found.setdefault(heard[0].kind, []).append(e)
         if not found:
             return None

@@ -53,10 +53,6 @@ class Event:
     def span(self) -> tuple[float, float]:
         return self.start, self.end
 
-    @property
-    def name(self) -> str:
-        return self.kind
-
 
 @dataclass(frozen=True)
 class Sound:

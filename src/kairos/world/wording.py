@@ -44,7 +44,7 @@ class Wording:
 
     def __init__(self, scene: Scene, rng: np.random.Generator) -> None:
         self.scene, self.rng = scene, rng
-        self.exists = scene.split == "composition"
+        self.any_pair = scene.split == "composition"  # held-out pairs may be said
 
     def _draw(self, makers: Sequence[Maker], count: int) -> list[Query]:
         weights = np.array([w for w, _ in makers])
@@ -220,7 +220,7 @@ class Wording:
             for t in self.scene.things
             for o in self.scene.things
             for look in ((t.colour, o.shape), (t.colour, self._pick(SHAPES)))
-            if look not in looks and (self.exists or look not in HELD_OUT_LOOKS)
+            if look not in looks and (self.any_pair or look not in HELD_OUT_LOOKS)
         ]
         return (f"the {' '.join(self._pick(near))}", kind) if near else None
 
@@ -229,7 +229,7 @@ class Wording:
         if kind == "colour" and self._chance(0.5):
             target = self._pick([e.colour for e in self.scene.events if e.kind == "colour"])
             shape = who.split()[-1]
-            if who.split()[-2] != target and (self.exists or (target, shape) not in HELD_OUT_LOOKS):
+            if who.split()[-2] != target and (self.any_pair or (target, shape) not in HELD_OUT_LOOKS):
                 third, base = f"turns {target}", f"turn {target}"
         if kind == "follow" or (kind == "collide" and self._chance(0.5)):
             partners = [
