@@ -37,6 +37,7 @@ _HOMES = {
     "OptionError": "kairos.errors",
     "ConfigError": "kairos.errors",
     "ModelError": "kairos.errors",
+    "EndpointError": "kairos.errors",
     "MissingDependency": "kairos.errors",
 }
 
@@ -44,6 +45,7 @@ __all__ = [
     "Answer",
     "ConfigError",
     "Curve",
+    "EndpointError",
     "InputError",
     "KairosError",
     "MaskTrack",
@@ -66,6 +68,7 @@ __all__ = [
 if TYPE_CHECKING:
     from kairos.errors import (
         ConfigError,
+        EndpointError,
         InputError,
         KairosError,
         MissingDependency,

@@ -7,6 +7,7 @@
     |   |-- OptionError         an absurd option: fps -3, nan, start after end     .option .value
     |   |-- ConfigError         a recipe with wrong keys or values, all at once    .path .errors
     |   `-- ModelError          weights missing or not a Kairos model              .path
+    |-- EndpointError           a remote model is silent or not as asked           .url .status
     `-- MissingDependency       an optional package is not installed               .package .extra
 
 A message is one line that names the thing; `hint` is the way out. `str(error)` holds both.
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "ConfigError",
+    "EndpointError",
     "InputError",
     "KairosError",
     "MissingDependency",
@@ -116,6 +118,17 @@ class ModelError(InputError):
 
     def __init__(self, message: str, *, path: StrPath | None = None, hint: str | None = None) -> None:
         self.path = None if path is None else os.fspath(path)
+        super().__init__(message, hint=hint)
+
+
+class EndpointError(KairosError):
+    """A remote model that cannot be reached, refuses, or does not reply as asked. `status` is HTTP's, if it got so far."""
+
+    def __init__(
+        self, message: str, *, url: str | None = None, status: int | None = None, hint: str | None = None
+    ) -> None:
+        self.url = url
+        self.status = status
         super().__init__(message, hint=hint)
 
 
