@@ -75,8 +75,8 @@ def test_arrows_point_down_only():
     above = {
         "timeline": ("video", "world", "score", "model", "tasks", "train", "bench", "cli"),
         "video": ("world", "score", "model", "tasks", "train", "bench", "cli"),
-        "world": ("model", "tasks", "train", "bench", "cli"),
-        "score": ("video", "world", "model", "tasks", "train", "bench", "cli"),
+        "world": ("score", "model", "tasks", "train", "bench", "cli"),
+        "score": ("video", "model", "tasks", "train", "bench", "cli"),
         "model": ("world", "score", "train", "bench", "cli"),
         "tasks": ("world", "score", "train", "bench", "cli"),
         "train": ("bench", "cli"),

@@ -6,6 +6,8 @@ Numpy only. What each measures, and by which protocol, is in docs/score.md.
 from kairos.score.abstention import AbstentionScore, auc, is_absent
 from kairos.score.answers import AnswerScore, is_right, normal
 from kairos.score.bootstrap import Interval, interval, mean_interval
+from kairos.score.duet import DuetScore
+from kairos.score.judge import EndpointJudge, ExactJudge, Judge
 from kairos.score.online import OnlineScore, fired
 from kairos.score.score import Score, pairs
 from kairos.score.spans import SpanScore, best_span, top_iou
@@ -13,7 +15,11 @@ from kairos.score.spans import SpanScore, best_span, top_iou
 __all__ = [
     "AbstentionScore",
     "AnswerScore",
+    "DuetScore",
+    "EndpointJudge",
+    "ExactJudge",
     "Interval",
+    "Judge",
     "OnlineScore",
     "Score",
     "SpanScore",
