@@ -35,6 +35,7 @@ _HOMES = {
     "VideoError": "kairos.errors",
     "TimelineError": "kairos.errors",
     "OptionError": "kairos.errors",
+    "AnnotationError": "kairos.errors",
     "ConfigError": "kairos.errors",
     "ModelError": "kairos.errors",
     "EndpointError": "kairos.errors",
@@ -42,6 +43,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnnotationError",
     "Answer",
     "ConfigError",
     "Curve",
@@ -67,6 +69,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from kairos.errors import (
+        AnnotationError,
         ConfigError,
         EndpointError,
         InputError,

@@ -6,6 +6,7 @@
     |   |-- TimelineError       a record that cannot be read                       .path .line
     |   |-- OptionError         an absurd option: fps -3, nan, start after end     .option .value
     |   |-- ConfigError         a recipe with wrong keys or values, all at once    .path .errors
+    |   |-- AnnotationError     an annotation file with problems, all at once      .path .errors
     |   `-- ModelError          weights missing or not a Kairos model              .path
     |-- EndpointError           a remote model is silent or not as asked           .url .status
     `-- MissingDependency       an optional package is not installed               .package .extra
@@ -19,6 +20,7 @@ import os
 from collections.abc import Sequence
 
 __all__ = [
+    "AnnotationError",
     "ConfigError",
     "EndpointError",
     "InputError",
@@ -99,6 +101,22 @@ class OptionError(InputError):
 
 class ConfigError(InputError):
     """A configuration with wrong keys or values. `errors` lists every one of them, not only the first."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: StrPath | None = None,
+        errors: Sequence[str] = (),
+        hint: str | None = None,
+    ) -> None:
+        self.path = None if path is None else os.fspath(path)
+        self.errors = tuple(errors)
+        super().__init__(message, hint=hint)
+
+
+class AnnotationError(InputError):
+    """A file of annotations that cannot be used as it is. `errors` lists every problem, with its place in the file."""
 
     def __init__(
         self,
