@@ -40,6 +40,7 @@ __all__ = [
     "magqa",
     "mentioned",
     "samples",
+    "segments_of",
 ]
 
 Span = tuple[float, float]
@@ -219,7 +220,7 @@ def samples(
 ) -> list[DuetSample]:
     """All samples of one of KINDS that a timeline of labels holds; TimelineError where its length is not known.
 
-    caption: one, of all moments with a label and all moments of caption answers (their label is the answer's text).
+    caption: one, of all its segments (`segments_of`).
     magqa:   one for each answer with a query whose moments have labels, the texts to be said.
     ground:  one for each ground answer, and one for each different label among the moments.
     """
@@ -229,15 +230,8 @@ def samples(
     if duration is None:
         raise TimelineError(f"the length of the video {video!r} is not known")
     ways = {"insertion": insertion, "informative": informative}
-    labelled = [moment for moment in timeline.moments if (moment.label or "").strip()]
     if kind == "caption":
-        labelled += [
-            moment.replace(label=answer.text)
-            for answer in timeline.answers
-            if answer.kind == "caption" and answer.text.strip()
-            for moment in answer.moments
-        ]
-        inside = _within(labelled, duration)
+        inside = _within(segments_of(timeline), duration)
         return [caption(inside, duration, rng, video=video, **ways)] if inside else []
     if kind == "magqa":
         return [
@@ -246,6 +240,7 @@ def samples(
             if answer.query.strip() and any(moment.label for moment in _within(answer.moments, duration))
         ]
     wanted = [(answer.query, list(answer.moments)) for answer in timeline.answers if answer.kind == "ground"]
+    labelled = [moment for moment in timeline.moments if (moment.label or "").strip()]
     for label in dict.fromkeys(moment.label for moment in labelled):
         wanted.append((label or "", [moment for moment in labelled if moment.label == label]))
     result = []
@@ -254,6 +249,18 @@ def samples(
         if _within(moments, duration) or not moments:
             result.append(ground(words, moments, duration, video=video))
     return result
+
+
+def segments_of(timeline: Timeline) -> list[Moment]:
+    """What a timeline says happens, by start and end: moments with a label, and moments of caption answers."""
+    found = [moment for moment in timeline.moments if (moment.label or "").strip()]
+    found += [
+        moment.replace(label=answer.text)
+        for answer in timeline.answers
+        if answer.kind == "caption" and answer.text.strip()
+        for moment in answer.moments
+    ]
+    return sorted(found, key=lambda moment: moment.span)
 
 
 def mentioned(answer: str) -> bool:
