@@ -73,7 +73,8 @@ def test_labels_on_the_grid_follow_the_rules(annotation, way, seed, fps, questio
     user, *said = told.turns
     assert (user.role, user.after) == ("user", told.asked)
     if question:
-        assert user.after / fps <= sample.turns[0].time + 1e-6 < (user.after + 1) / fps + 2e-6
+        assert user.after / fps <= sample.turns[0].time + 1e-6
+        assert sample.turns[0].time < (user.after + 1) / fps + 1e-6 or user.after == ticks - 1
     stops = [turn.after for turn in said]
     assert stops == sorted(set(stops))  # at most one response a tick
     assert min(stops) > user.after  # something was seen between the question and the first answer
@@ -124,6 +125,21 @@ def test_labels_by_hand() -> None:
     assert told.turns == ((0, "user", "narrate"), (10, "assistant", "a cat sits"))
     assert told.asked == 0
     assert np.flatnonzero(labels(sample, 0.5).informative).tolist() == [2]
+
+
+def test_what_is_said_after_the_last_whole_tick_is_said_at_it() -> None:
+    """The last 0.4 s are no tick: question and answer fall into them, and still the last tick lies in between."""
+    late = DuetSample(
+        "",
+        10.4,
+        "magqa",
+        (Turn("user", "what ?", 10.05), Turn("assistant", "x", 10.3)),
+        (Moment(10.1, 10.4, label="x"),),
+        ((10.25, 10.3),),
+    )
+    told = labels(late, 1.0)
+    assert told.turns == ((9, "user", "what ?"), (10, "assistant", "x"))
+    assert np.flatnonzero(told.informative).tolist() == [9]
 
 
 def test_the_place_is_random_within_the_bounds_and_from_the_generator_alone() -> None:

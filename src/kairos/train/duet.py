@@ -272,8 +272,8 @@ def mentioned(answer: str) -> bool:
 def labels(sample: DuetSample, fps: float, ticks: int | None = None) -> Labels:
     """Targets on the grid of `fps` ticks a second: the whole ticks of the video (one at least), at most `ticks`.
 
-    - A user's turn at t stands after the ticks that have ended by then, floor(t * fps); a response after the tick that
-      holds t, ceil(t * fps). So at least one tick lies between a question and its first answer.
+    - A user's turn at t stands after the ticks that have ended by then, floor(t * fps), but before the last tick; a
+      response after the tick that holds t, ceil(t * fps). So a tick lies between a question and its first answer.
     - Of several responses in one tick the later waits for the next tick without one while that does not begin after
       its segment; where there is none, both are one turn (the same words are said once).
     - Informative are the ticks after the question whose middle lies in [half of the segment, response], and always the
@@ -287,7 +287,7 @@ def labels(sample: DuetSample, fps: float, ticks: int | None = None) -> Labels:
         raise OptionError(f"ticks must be at least 1, not {ticks}", option="ticks", value=ticks)
     whole = max(1, _floor(sample.duration * fps))
     count = whole if ticks is None else min(ticks, whole)
-    said = [(t, min(_floor(t.time * fps), whole)) for t in sample.turns if t.role != "assistant"]
+    said = [(t, min(_floor(t.time * fps), whole - 1)) for t in sample.turns if t.role != "assistant"]
     placed = [Placed(after, turn.role, turn.text) for turn, after in said]
     asked = min((after for turn, after in said if turn.role == "user"), default=0)
     stops = _places(sample, fps, whole)
@@ -299,7 +299,7 @@ def labels(sample: DuetSample, fps: float, ticks: int | None = None) -> Labels:
     placed += [Placed(after, "assistant", " ".join(given)) for after, given in texts.items()]
     placed.sort(
         key=lambda turn: (turn.after, turn.role != "assistant")
-    )  # an answer is to what was there before
+    )  # answers are to what was there before
 
     middle = (np.arange(whole) + 0.5) / fps
     new = near = None
