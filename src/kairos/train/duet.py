@@ -297,9 +297,8 @@ def labels(sample: DuetSample, fps: float, ticks: int | None = None) -> Labels:
         if turn.text not in given:
             given.append(turn.text)
     placed += [Placed(after, "assistant", " ".join(given)) for after, given in texts.items()]
-    placed.sort(
-        key=lambda turn: (turn.after, turn.role != "assistant")
-    )  # answers are to what was there before
+    # In the same place answers come first: they are to what was there before.
+    placed.sort(key=lambda turn: (turn.after, turn.role != "assistant"))
 
     middle = (np.arange(whole) + 0.5) / fps
     new = near = None
