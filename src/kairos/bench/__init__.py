@@ -17,6 +17,7 @@ __all__ = ["BENCHES", "Progress", "run"]
 
 BENCHES = {
     "embedded": "a model on clips of the world, through real files",
+    "duet": "standing queries, answered as it plays",
     "world": "whether the world gives its answers away",
     "speed": "seconds from a file to the answer",
     "decode": "reading a video, beside OpenCV",
@@ -28,6 +29,7 @@ Progress = Callable[[float, float, "str | None"], None]
 
 _HOMES = {
     "embedded": "kairos.bench.embedded",
+    "duet": "kairos.bench.duet",
     "world": "kairos.bench.world",
     "speed": "kairos.bench.speed",
     "decode": "kairos.bench.reading",
@@ -43,19 +45,24 @@ def run(
     seed: int = 0,
     dry_run: bool = False,
     progress: Progress | None = None,
+    ablations: str | os.PathLike[str] | None = None,
 ) -> Report:
     """Runs the benchmark of that name and returns its report; `dry_run` returns what would run, as a report's facts.
 
     `model` is a model's folder (the embedded one if left out), `out` a folder for clips, predictions and tables, `count`
-    how many clips a split, scenes, or rounds. Raises OptionError for an unknown name.
+    how many clips a split, scenes, or rounds, `ablations` a folder of more models (duet). Raises OptionError for an unknown
+    name, and for an option that the benchmark does not have.
     """
     if name not in BENCHES:
         near = difflib.get_close_matches(name, BENCHES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(BENCHES)}"
         raise OptionError(f"there is no benchmark {name!r}", option="name", value=name, hint=hint)
+    more = {} if ablations is None else {"ablations": ablations}
+    if more and name != "duet":
+        raise OptionError(f"{name} has no ablations", option="ablations", hint="kairos bench duet has")
     bench = importlib.import_module(_HOMES[name])
     report: Report = bench.run(
-        model=model, out=out, count=count, seed=seed, dry_run=dry_run, progress=progress or _silence
+        model=model, out=out, count=count, seed=seed, dry_run=dry_run, progress=progress or _silence, **more
     )
     return report
 

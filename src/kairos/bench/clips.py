@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["Clip", "Still", "answers_about", "fingerprint", "rendered"]
 
 TOP = 5
+ASKED = ("ground", "ask")  # queries for moments, and questions
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A video file, and its labels beside it."""
+    """A video file, and its labels beside it, of which those of `kinds` are asked."""
 
     path: Path
     split: str
+    kinds: tuple[str, ...] = ASKED
 
     @property
     def name(self) -> str:
@@ -40,12 +42,8 @@ class Clip:
 
     @cached_property
     def labels(self) -> tuple[Answer, ...]:
-        """The labelled queries for moments, and questions."""
-        return (
-            Timeline.from_jsonl(self.path.with_suffix(".timeline.jsonl"))
-            .filter(kind=("ground", "ask"))
-            .answers
-        )
+        """The labelled queries."""
+        return Timeline.from_jsonl(self.path.with_suffix(".timeline.jsonl")).filter(kind=self.kinds).answers
 
     @cached_property
     def id(self) -> str:
@@ -58,7 +56,9 @@ class Clip:
         return hashlib.sha256(f"{content}{asked}".encode()).hexdigest()[:16]
 
 
-def rendered(split: str, count: int, seed: int, out: Path, progress: Progress) -> list[Clip]:
+def rendered(
+    split: str, count: int, seed: int, out: Path, progress: Progress, kinds: tuple[str, ...] = ASKED
+) -> list[Clip]:
     """The first `count` clips of a split, rendered to files where they are missing."""
     from kairos.world import render_split
 
@@ -69,7 +69,7 @@ def rendered(split: str, count: int, seed: int, out: Path, progress: Progress) -
         out=out / split,
         progress=lambda done, total: progress(done, total, f"rendering {split}"),
     )
-    return [Clip(path, split) for path in paths]
+    return [Clip(path, split, kinds) for path in paths]
 
 
 def fingerprint(folder: Path) -> str:

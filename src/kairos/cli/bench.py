@@ -33,11 +33,20 @@ def run(
         int | None,
         typer.Option(
             "--count",
-            help="How many clips a split (embedded), scenes (world), runs (speed, decode).",
+            help="How many clips a split (embedded, duet), scenes (world), runs (speed, decode).",
             show_default=False,
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal clips.")] = 0,
+    ablations: Annotated[
+        Path | None,
+        typer.Option(
+            "--ablations",
+            help="Folder of models to compare, one in each sub-folder (duet).",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
     table: Annotated[
         Path | None,
         typer.Option("--save", help="Write the table to FILE.md.", metavar="FILE", show_default=False),
@@ -60,7 +69,14 @@ def run(
 
     with counting(f"bench {name}", "clips", quiet=quiet) as progress:
         report = measure(
-            name, model=model, out=out, count=count, seed=seed, dry_run=dry_run, progress=progress
+            name,
+            model=model,
+            out=out,
+            count=count,
+            seed=seed,
+            dry_run=dry_run,
+            progress=progress,
+            ablations=ablations,
         )
     if table is not None and not dry_run:
         from kairos.timeline.files import atomic_write
