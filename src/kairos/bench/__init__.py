@@ -20,6 +20,7 @@ BENCHES = {
     "duet": "standing queries, answered as it plays",
     "world": "whether the world gives its answers away",
     "speed": "seconds from a file to the answer",
+    "duet-speed": "the duet beside the plain loop, many queries, no end",
     "decode": "reading a video, beside OpenCV",
 }
 """The benchmarks by name, each with what it measures."""
@@ -32,6 +33,7 @@ _HOMES = {
     "duet": "kairos.bench.duet",
     "world": "kairos.bench.world",
     "speed": "kairos.bench.speed",
+    "duet-speed": "kairos.bench.duet_speed",
     "decode": "kairos.bench.reading",
 }
 

@@ -26,7 +26,7 @@ import numpy as np
 from kairos.errors import InputError, KairosError
 from kairos.video import open as open_video
 
-__all__ = ["growth", "main", "repeat", "speed", "synthesise"]
+__all__ = ["growth", "main", "repeat", "resident_mib", "speed", "synthesise"]
 
 FPS, IMAGE_PX, STEP_S = 2.0, 64, 0.5
 LIMIT_MIB = 200
@@ -99,7 +99,7 @@ def growth(path: Path) -> dict[str, float]:
     """Returns the MiB by which sampling the whole file raises this process's memory, frames and sound together."""
     for _ in _sampled(path, end=2.0):
         pass  # libraries, codecs and threads are loaded before the count begins
-    before = _resident_mib()
+    before = resident_mib()
     with _Peak() as peak:
         started = time.perf_counter()
         with open_video(path) as video:
@@ -195,7 +195,7 @@ def _timed(work: Any) -> float:
     return time.perf_counter() - started
 
 
-def _resident_mib() -> float:
+def resident_mib() -> float:
     with contextlib.suppress(OSError):
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -208,7 +208,7 @@ class _Peak:
     """The highest resident memory while the block runs, looked at 20 times a second."""
 
     def __enter__(self) -> _Peak:
-        self.mib = _resident_mib()
+        self.mib = resident_mib()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -217,11 +217,11 @@ class _Peak:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self.mib = max(self.mib, _resident_mib())
+        self.mib = max(self.mib, resident_mib())
 
     def _watch(self) -> None:
         while not self._stop.wait(0.05):
-            self.mib = max(self.mib, _resident_mib())
+            self.mib = max(self.mib, resident_mib())
 
 
 if __name__ == "__main__":

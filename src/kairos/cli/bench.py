@@ -33,7 +33,7 @@ def run(
         int | None,
         typer.Option(
             "--count",
-            help="How many clips a split (embedded, duet), scenes (world), runs (speed, decode).",
+            help="How many clips a split (embedded, duet), scenes (world), runs (speed, duet-speed, decode).",
             show_default=False,
         ),
     ] = None,

@@ -121,7 +121,7 @@ class Context:
         decoder = model.speech.decoder
         self.window = window
         self._embed, self._lm_head = decoder.get_input_embeddings(), decoder.lm_head
-        self._decoder = _sharing(decoder.model, attention)
+        self._decoder = sharing(decoder.model, attention)
         self._turning = None if window is None else _Turning(self._decoder)
         layers = decoder.config.num_hidden_layers
         self._held = _Held(Slots(layers, 0, _FIRST, self._embed.weight))
@@ -471,7 +471,7 @@ class _Turning:
         return turn
 
 
-def _sharing(decoder: nn.Module, attention: str) -> Any:
+def sharing(decoder: nn.Module, attention: str) -> Any:
     """A decoder of the same weights, the very same tensors, with an attention of its own."""
     same = {id(x): x for x in (*decoder.parameters(), *decoder.buffers())}
     own: Any = copy.deepcopy(decoder, same)
