@@ -38,7 +38,7 @@ def measured(monkeypatch):
 
 
 def test_help_lists_every_benchmark(cli, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "500")
     code, out, _ = cli("bench", "--help")
     assert code == 0
     for name, what in BENCHES.items():
