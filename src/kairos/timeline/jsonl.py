@@ -25,7 +25,7 @@ from kairos.timeline.record import Record
 from kairos.timeline.speech import Turn, Utterance
 from kairos.timeline.track import MaskTrack, Track
 
-__all__ = ["VERSION", "dump", "parse", "read_text", "record_from_dict"]
+__all__ = ["VERSION", "dump", "line", "parse", "read_text", "record_from_dict"]
 
 VERSION = 1
 
@@ -55,13 +55,14 @@ def dump(records: Iterable[Record], video: str | None, duration: float | None) -
         header["video"] = video
     if duration is not None:
         header["duration"] = duration
-    for values in (header, *(record.to_dict() for record in records)):
-        try:
-            yield json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n"
-        except (TypeError, ValueError) as error:
-            raise TimelineError(
-                f"a {values.get('kind')} record cannot be written as JSON: {error}"
-            ) from error
+    yield _line(header)
+    for record in records:
+        yield line(record)
+
+
+def line(record: Record) -> str:
+    """Returns one record as a line, with its end."""
+    return _line(record.to_dict())
 
 
 def parse(source: str, path: str | None = None) -> tuple[list[Record], str | None, float | None]:
@@ -100,6 +101,13 @@ def read_text(source: str | os.PathLike[str], marker: str) -> tuple[str, str | N
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise TimelineError("not UTF-8 text", path=path, line=line, hint="save it as UTF-8") from error
+
+
+def _line(values: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise TimelineError(f"a {values.get('kind')} record cannot be written as JSON: {error}") from error
 
 
 def _object(line: str) -> dict[str, Any]:

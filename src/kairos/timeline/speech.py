@@ -16,19 +16,28 @@ ROLES = ("system", "user", "stream", "assistant")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Turn(Record):
-    """`text` said by `role` (system, user, stream or assistant) when the video stood at `time` seconds."""
+    """`text` said by `role` (system, user, stream or assistant) when the video stood at `time` seconds.
+
+    Where several queries stand, `query` holds the words of the one that is answered; `confidence` lies in [0, 1].
+    """
 
     kind: ClassVar[str] = "turn"
 
     role: str
     text: str
     time: float
+    query: str | None = None
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.role not in ROLES:
             raise TimelineError(f"role must be one of {', '.join(ROLES)}, not {self.role!r}")
         self._set(text=checks.text(self.text, "text"), time=checks.number(self.time, "time"))
+        if self.query is not None:
+            self._set(query=checks.text(self.query, "query"))
+        if self.confidence is not None:
+            self._set(confidence=checks.probability(self.confidence, "confidence"))
 
     @property
     def span(self) -> tuple[float, float]:
