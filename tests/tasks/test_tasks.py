@@ -182,6 +182,14 @@ def test_the_schema_describes_every_argument_and_accepts_what_the_task_accepts(t
         if name in ("video", "query"):
             continue
         option = task.option(name)
+        assert option.check(None) == described.get("default")
+        if described["type"] in ("string", "boolean"):
+            for value in described.get("enum", (True, False)):
+                assert option.check(value) == value
+            for wrong in ("perhaps", 1):
+                with pytest.raises(OptionError, match=f"--{option.flag} {wrong} is not known"):
+                    option.check(wrong)
+            continue
         low, high = described.get("minimum", described.get("exclusiveMinimum")), described.get("maximum")
         if "exclusiveMinimum" in described:
             with pytest.raises(OptionError):
@@ -192,4 +200,3 @@ def test_the_schema_describes_every_argument_and_accepts_what_the_task_accepts(t
             assert option.check(high) == high
             with pytest.raises(OptionError):
                 option.check(high + 1)
-        assert option.check(None) == described.get("default")

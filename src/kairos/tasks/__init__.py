@@ -1,7 +1,8 @@
-"""Typed questions to a model about a video: ask, ground, highlight, caption.
+"""Typed questions to a model about a video: ask, ground, highlight, caption, watch.
 
 Each is a `Task`: call it as `ground(model, video, "the red circle moves left")`, or through the model's methods of the
-same names. `TASKS` holds them all by name, for whoever serves them.
+same names. `TASKS` holds them all by name, for whoever serves them. `watch` is the one that also talks while it goes on:
+called as `watch(model, source, *queries)` it gives a `Watch`, as a task it gives one Answer at the end.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from kairos.tasks.ground import ground
 from kairos.tasks.highlight import highlight
 from kairos.tasks.option import Option
 from kairos.tasks.task import Task
+from kairos.tasks.watch import TASK as _WATCH
+from kairos.tasks.watch import watch
 
-__all__ = ["TASKS", "Option", "Task", "ask", "caption", "ground", "highlight"]
+__all__ = ["TASKS", "Option", "Task", "ask", "caption", "ground", "highlight", "watch"]
 
-TASKS: dict[str, Task] = {task.name: task for task in (ask, ground, highlight, caption)}
+TASKS: dict[str, Task] = {task.name: task for task in (ask, ground, highlight, caption, _WATCH)}

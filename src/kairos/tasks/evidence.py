@@ -22,6 +22,7 @@ __all__ = [
     "curve",
     "moments",
     "presence_threshold",
+    "refusal",
     "span_words",
     "stretch",
     "unknown_words",
@@ -83,20 +84,25 @@ def unknown_words(kind: str, model: Model, video: Video, query: str) -> Answer |
     words = tuple(model.unknown_words(query))
     if not words:
         return None
-    named = ", ".join(f'"{word}"' for word in words[:MOST_NAMED])
-    if len(words) > MOST_NAMED:
-        named += f" and {len(words) - MOST_NAMED} words more"
     return Answer(
         kind=kind,
         query=query,
-        text=(
-            f"this model does not know {named}: it knows only what it was trained on. "
-            f"Load a larger model: kairos {kind} ... --model PATH"
-        ),
+        text=refusal(kind, words),
         moments=(),
         abstained=True,
         unknown_words=words,
         **_about(model, video),
+    )
+
+
+def refusal(kind: str, words: tuple[str, ...]) -> str:
+    """What is said to a query with words that the model has never seen."""
+    named = ", ".join(f'"{word}"' for word in words[:MOST_NAMED])
+    if len(words) > MOST_NAMED:
+        named += f" and {len(words) - MOST_NAMED} words more"
+    return (
+        f"this model does not know {named}: it knows only what it was trained on. "
+        f"Load a larger model: kairos {kind} ... --model PATH"
     )
 
 

@@ -16,23 +16,29 @@ __all__ = ["TOP", "WATCHING", "Option"]
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """One option of a task: a number with limits, or nothing (`default` None means that it may be left out).
+    """One option of a task: a number with limits, a word of `choices`, or a flag; `default` None: it may be left out.
 
-    `type` is float or int; `above` is an open lower limit, `least` and `most` are closed ones, in the option's unit.
+    `type` is float, int, str or bool; `above` is an open lower limit, `least` and `most` are closed ones, in the option's
+    unit.
     """
 
     name: str
     help: str
-    type: type[float] | type[int] = float
-    default: float | int | None = None
+    type: type[float] | type[int] | type[str] | type[bool] = float
+    default: float | int | str | bool | None = None
     above: float | None = None
     least: float | None = None
     most: float | None = None
+    choices: tuple[str, ...] = ()
 
-    def check(self, value: Any) -> float | int | None:
+    def check(self, value: Any) -> Any:
         """Returns the value in the option's type; raises OptionError that names the option and its range."""
         if value is None:
             return self.default
+        if self.type in (str, bool):
+            if not isinstance(value, self.type) or (self.choices and value not in self.choices):
+                raise self.error(value)
+            return value
         number = self._number(value)
         low = (self.above is not None and not number > self.above) or (
             self.least is not None and number < self.least
@@ -49,13 +55,18 @@ class Option:
     def error(self, value: Any) -> OptionError:
         """What to raise where `value` is outside of the range."""
         shown = f"{value:g}" if isinstance(value, float) else value
+        wrong = "is out of range" if self.type in (float, int) else "is not known"
         return OptionError(
-            f"--{self.flag} {shown} is out of range", option=self.name, value=value, hint=f"give {self.range}"
+            f"--{self.flag} {shown} {wrong}", option=self.name, value=value, hint=f"give {self.range}"
         )
 
     @property
     def range(self) -> str:
         """The values that it takes, in words: `a number above 0`."""
+        if self.type is bool:
+            return "true or false"
+        if self.type is str:
+            return " or ".join(self.choices) or "words"
         words = "a whole number" if self.type is int else "a number"
         if self.above is not None:
             words += f" above {self.above:g}"
@@ -68,8 +79,9 @@ class Option:
     def schema(self) -> dict[str, Any]:
         """The option as a JSON schema."""
         schema: dict[str, Any] = {
-            "type": "integer" if self.type is int else "number",
+            "type": {int: "integer", float: "number", str: "string", bool: "boolean"}[self.type],
             "description": self.help,
+            "enum": list(self.choices) or None,
             "default": self.default,
             "exclusiveMinimum": self.above,
             "minimum": self.least,
@@ -86,7 +98,7 @@ class Option:
             raise self.error(value) from None
         if not math.isfinite(number) or (self.type is int and number != int(number)):
             raise self.error(value)
-        return self.type(number)
+        return int(number) if self.type is int else number
 
 
 WATCHING = (

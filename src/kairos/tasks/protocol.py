@@ -5,12 +5,16 @@ Whatever passes tests/session_rules.py can be asked, grounded, highlighted and c
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Config", "Model", "Reply", "Scores", "Session"]
+if TYPE_CHECKING:
+    from kairos.model.trigger import Trigger
+
+__all__ = ["Config", "Duet", "DuetModel", "Model", "Reply", "Said", "Scores", "Session"]
 
 
 class Config(Protocol):
@@ -96,3 +100,53 @@ class Model(Protocol):
     def unknown_words(self, text: str) -> list[str]: ...
 
     def session(self) -> Session: ...
+
+
+class Said(Protocol):
+    """A turn of the model's in a duet: after which second, to which standing query, and the scores that triggered it."""
+
+    @property
+    def query(self) -> int: ...
+    @property
+    def time(self) -> float: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def relevance(self) -> float: ...
+    @property
+    def informative(self) -> float: ...
+
+
+class Duet(Protocol):
+    """A conversation while the video plays, on a clock that starts at 0.0 with the first tick."""
+
+    def say(self, text: str) -> int:
+        """Puts a standing query from the next tick on; returns its number."""
+        ...
+
+    def see(self, frames: NDArray[np.uint8], audio: NDArray[np.float32] | None) -> Sequence[Said]:
+        """Takes the next n ticks, as `Session.see` does; returns what is said after them, in the order of time."""
+        ...
+
+    def scores(self, query: int) -> Scores:
+        """Of every tick since the query was put; where memory is bounded, at least of those seen last."""
+        ...
+
+    def end(self, duration_s: float) -> None: ...
+
+
+class DuetModel(Protocol):
+    """A model that can also be watched with."""
+
+    @property
+    def config(self) -> Config: ...
+    @property
+    def name(self) -> str: ...
+
+    def unknown_words(self, text: str) -> list[str]: ...
+
+    def duet(
+        self, *, trigger: Trigger | None, heads: str, keep_replies: bool, window: int | None
+    ) -> Duet: ...
