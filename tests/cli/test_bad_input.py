@@ -5,20 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from refused import refused
 
 from kairos.errors import KairosError
 
 QUERIES = {"ask": ["what is red ?"], "ground": ["red"], "highlight": [], "caption": []}
-
-
-def refused(shown, *words, code=2):
-    assert shown.code == code, shown
-    assert shown.out == ""
-    assert shown.err.count("\n") == 1, shown.err
-    assert shown.err.startswith("kairos: ")
-    assert "Traceback" not in shown.err
-    for word in words:
-        assert word in shown.err, shown.err
 
 
 @pytest.fixture(params=["missing", "folder", "empty", "text", "noise"])

@@ -44,7 +44,7 @@ def test_version_and_help():
     assert kairos_command("--version").stdout == f"kairos {kairos.__version__}\n"
     shown = kairos_command("--help")
     assert shown.returncode == 0
-    for name in ("ask", "ground", "highlight", "caption", "world", "train", "bench", "doctor"):
+    for name in ("ask", "ground", "highlight", "caption", "watch", "world", "train", "bench", "doctor"):
         assert name in shown.stdout
 
 

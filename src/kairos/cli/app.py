@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from kairos import __version__
-from kairos.cli import ask, bench, caption, doctor, ground, highlight, train, world
+from kairos.cli import ask, bench, caption, doctor, duet_data, ground, highlight, train, watch, world
 from kairos.errors import KairosError
 
 __all__ = ["app", "main"]
@@ -32,10 +32,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for command in (ask, ground, highlight, caption):
+for command in (ask, ground, highlight, caption, watch):
     app.command(command.NAME, help=command.HELP)(command.run)
 app.add_typer(world.app, name="world", help=world.HELP)
-for command in (train, bench, doctor):
+for command in (train, duet_data, bench, doctor):
     app.command(command.NAME, help=command.HELP)(command.run)
 
 

@@ -28,8 +28,13 @@ __all__ = [
 def flag(task: str, name: str) -> Any:
     """The command-line form of a task's option: `max_words` becomes `--max-words`, its help ends in its range."""
     option = TASKS[task].option(name)
-    default = "" if option.default is None else f", default {option.default:g}"
-    text = f"{option.help[0].upper()}{option.help[1:]} ({option.range}{default})."
+    text = f"{option.help[0].upper()}{option.help[1:]}"
+    if option.type is bool:
+        return typer.Option(f"--{option.flag}", help=f"{text}.", show_default=False)
+    default = f", default {option.default}" if isinstance(option.default, str) else ""
+    if isinstance(option.default, int | float):
+        default = f", default {option.default:g}"
+    text = f"{text} ({option.range}{default})."
     return typer.Option(f"--{option.flag}", help=text, show_default=False, metavar=option.name.upper())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console, RenderableType
@@ -16,18 +16,29 @@ from kairos.tasks.clock import clock
 if TYPE_CHECKING:
     from kairos.timeline import Answer, Curve
 
-__all__ = ["answer", "wrote"]
+__all__ = ["Screen", "answer", "wrote"]
 
 LEVELS = "▁▂▃▄▅▆▇█"
 LEVELS_ASCII = "_..:-=+#"
 COLOURS = ("green", "cyan", "magenta", "yellow", "blue")
 
 
+class Screen(Console):
+    """Prints to a stream, with colours where that is a terminal."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        super().__init__(file=stream, highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Whoever read has left: that is for the command to know, and no failure."""
+        raise BrokenPipeError
+
+
 def answer(
     given: Answer, *, start: float | None = None, end: float | None = None, console: Console | None = None
 ) -> None:
     """Prints an answer to stdout. `start` and `end` (seconds) say which part of the video was watched."""
-    console = console or Console(file=sys.stdout, highlight=False)
+    console = console or Screen(sys.stdout)
     parts: list[list[RenderableType]] = [[]]
     if given.text:
         parts[0].append(Text(given.text, style="yellow" if given.abstained else "bold"))
@@ -49,7 +60,7 @@ def answer(
 
 def wrote(what: str, path: Path) -> None:
     """Says where a file was written."""
-    Console(file=sys.stdout, highlight=False).print(f"{what}: {path}", markup=False, soft_wrap=True)
+    Screen(sys.stdout).print(f"{what}: {path}", markup=False, soft_wrap=True)
 
 
 def _table(given: Answer) -> Table:
