@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tiny import TINY
 
-from kairos.train.recipe import Grounding, Language, Optimiser, Perception, Pool, Recipe
+from kairos.train.recipe import Dialogue, Grounding, Language, Optimiser, Perception, Pool, Recipe
 
 
 @pytest.fixture
@@ -19,4 +19,5 @@ def recipe() -> Recipe:
         pool=Pool(clips=6, shard=3, workers=1),
         grounding=Grounding(optimiser=few, clips=2, queries=4),
         language=Language(optimiser=few, clips=2, queries=2, questions=3, captions=1),
+        dialogue=Dialogue(optimiser=few, clips=2, queries=2, questions=1, captions=1, standing=2),
     )

@@ -25,7 +25,7 @@ class Killed(BaseException):
 def test_killed_and_resumed_equals_never_killed(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "_SAVE_EVERY_S", 0.0)  # every step is a checkpoint
     run(recipe, tmp_path / "whole")
-    for stage, step in (("perception", 2), ("pool", 3), ("grounding", 3), ("language", 1)):
+    for stage, step in (("perception", 2), ("pool", 3), ("grounding", 3), ("language", 1), ("dialogue", 2)):
 
         def kill(name, done, total, losses, stage=stage, step=step):
             if name == stage and done == step:
@@ -34,7 +34,7 @@ def test_killed_and_resumed_equals_never_killed(recipe, tmp_path, monkeypatch):
         with pytest.raises(Killed):
             run(recipe, tmp_path / "killed", progress=kill)
     result = run(recipe, tmp_path / "killed")
-    for stage in ("perception", "grounding", "language"):
+    for stage in ("perception", "grounding", "language", "dialogue"):
         one, two = (load_file(str(tmp_path / x / stage / "done.safetensors")) for x in ("whole", "killed"))
         assert one.keys() == two.keys()
         for key in one:
@@ -79,7 +79,7 @@ def test_a_run_is_not_overwritten(recipe, tmp_path):
 
 def test_dry_run_says_what_would_run_and_writes_nothing(recipe, tmp_path):
     plan = run(recipe, tmp_path / "run", dry_run=True)
-    assert [s["name"] for s in plan["stages"]] == ["perception", "pool", "grounding", "language"]
+    assert [s["name"] for s in plan["stages"]] == ["perception", "pool", "grounding", "language", "dialogue"]
     assert plan["parameters"] > 10_000
     assert not (tmp_path / "run").exists()
 
@@ -116,3 +116,16 @@ def test_a_bare_machine_trains(tmp_path):
         timeout=300,
     )
     assert "trained" in done.stdout, done.stderr[-2000:]
+
+
+def test_a_run_takes_over_what_two_recipes_share(recipe, tmp_path):
+    run(recipe, tmp_path / "one")
+    other = dataclasses.replace(recipe, dialogue=dataclasses.replace(recipe.dialogue, insertion="end"))
+    seen = []
+    result = run(other, tmp_path / "two", start=tmp_path / "one", progress=lambda *step: seen.append(step[0]))
+    assert result["taken"] == ["perception", "pool", "grounding", "language"]
+    assert set(seen) == {"dialogue", "calibration"}
+    again = dataclasses.replace(recipe, seed=recipe.seed + 1)
+    assert run(again, tmp_path / "three", start=tmp_path / "one")["taken"] == []
+    with pytest.raises(OptionError, match="no run"):
+        run(other, tmp_path / "four", start=tmp_path / "nothing")

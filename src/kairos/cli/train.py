@@ -21,6 +21,12 @@ def run(
         Path | None,
         typer.Option("--out", help="Folder of the run; runs/RECIPE if left out.", show_default=False),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Another run; what both recipes share is taken from it.", show_default=False
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:N, or auto.")] = "auto",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin a new run; refuse a folder that holds one.")
@@ -53,7 +59,13 @@ def run(
             update(step, steps, f"{stage}{loss}")
 
         plan = train(
-            recipe, out=folder, resume=not fresh, dry_run=dry_run, device=_device(device), progress=progress
+            recipe,
+            out=folder,
+            start=start,
+            resume=not fresh,
+            dry_run=dry_run,
+            device=_device(device),
+            progress=progress,
         )
     if as_json:
         document.emit({**document.head("train"), "dry_run": dry_run, **plan})

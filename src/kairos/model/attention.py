@@ -38,23 +38,34 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tenso
     return logits.softmax(-1).to(v.dtype) @ v
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention; where ticks matter, a learned bias for each distance below `window` tells their order."""
+class Nearness(nn.Module):
+    """What distance in time means to attention: a learned bias for each difference of ticks below `window`."""
 
-    def __init__(self, width: int, heads: int, window: int = 0) -> None:
+    def __init__(self, heads: int, window: int) -> None:
         super().__init__()
-        self.heads, self.window = heads, window
-        self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
-        if window:
-            self.distance = nn.Parameter(torch.zeros(heads, 2 * window - 1))
+        self.window = window
+        self.distance = nn.Parameter(torch.zeros(heads, 2 * window - 1))
 
-    def bias(self, queries: Tensor, keys: Tensor, causal: bool, tokens: int = 1) -> Tensor:
+    def forward(self, queries: Tensor, keys: Tensor, causal: bool, tokens: int = 1) -> Tensor:
         """Bias (H, Lq, Lk) between ticks, each of so many tokens; very low where a query may not look."""
         distance = keys[None, :] - queries[:, None]
         near = (distance.abs() < self.window) & ((distance <= 0) | (not causal))
         bias = self.distance[:, distance.clamp(1 - self.window, self.window - 1) + self.window - 1]
         bias = bias.masked_fill(~near, _NEVER)
         return bias.repeat_interleave(tokens, 1).repeat_interleave(tokens, 2) if tokens > 1 else bias
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention; where ticks matter, `near` is the bias that tells their order."""
+
+    near: Nearness
+
+    def __init__(self, width: int, heads: int, window: int = 0) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+        if window:
+            self.near = Nearness(heads, window)
 
     def forward(self, x: Tensor, bias: Tensor | None = None, past: Past | None = None) -> tuple[Tensor, Past]:
         """x (R, L, D), bias broadcastable to (R, H, L, past + L)."""

@@ -49,6 +49,7 @@ class KairosConfig(PretrainedConfig):
         context_ticks: int = 64,
         presence_threshold: float = 0.5,
         fire_threshold: float = 0.5,
+        watch_thresholds: dict[str, float] | None = None,
         absent_text: str = "that is not in the video",
         caption_verbs: tuple[str, ...] = (),
         caption_query: str = "something {}",
@@ -76,6 +77,7 @@ class KairosConfig(PretrainedConfig):
         self.causal_layers, self.final_layers, self.track_window = causal_layers, final_layers, track_window
         self.context_ticks, self.presence_threshold = context_ticks, presence_threshold
         self.fire_threshold = fire_threshold
+        self.watch_thresholds = dict(watch_thresholds or {})
         self.absent_text, self.caption_verbs = absent_text, tuple(caption_verbs)
         self.caption_query, self.caption_prompt = caption_query, caption_prompt
         self.decoder = decoder or {
@@ -95,6 +97,16 @@ class KairosConfig(PretrainedConfig):
     def frame_tokens(self) -> int:
         """Tokens in one tick's frame state: slots and their global token, sound, fusion."""
         return self.slots + 1 + self.audio_tokens + self.fusion_tokens
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens of one tick in the language model's context."""
+        return self.slots + 3
+
+    @property
+    def names(self) -> int:
+        """Words for what a slot shows: colours and shapes, but for the cup, which is never asked for."""
+        return self.colours + self.shapes - 1
 
     @property
     def attributes(self) -> int:

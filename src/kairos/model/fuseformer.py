@@ -134,7 +134,7 @@ class Fuseformer(nn.Module):
         b, t, n, d = x.shape
         known = 0 if past is None else past.keys.shape[2] // n
         tick = torch.arange(known + t, device=x.device)
-        bias = layer.attention.bias(tick[known:], tick, self.config.causal, n)
+        bias = layer.attention.near(tick[known:], tick, self.config.causal, n)
         y, past = layer(x.reshape(b, t * n, d), bias, past)
         return y.view(b, t, n, d), past.last((self.config.window - 1) * n)
 

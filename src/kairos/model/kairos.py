@@ -1,9 +1,9 @@
 """The Kairos model: towers, Fuseformer, query track and language model as one class of any size.
 
-    vision tower + audio tower -> Fuseformer -> frame states -> language model
+    vision tower + audio tower -> Fuseformer -> frame states, names -> language model
                                                     '- query track -> scores, spans -> evidence -^
 
-Shapes: B clips, T ticks, S slots, N tokens a frame state, D width, Q queries, L words.
+Shapes: B clips, T ticks, S slots, N tokens a frame state, D width, Q queries, L words, K names.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from kairos.model.attention import Past
 from kairos.model.audio import AudioTower
 from kairos.model.config import KairosConfig
 from kairos.model.fuseformer import Fuseformer, FusePast
 from kairos.model.language import Speech
-from kairos.model.track import QueryEncoder, QueryTrack
+from kairos.model.names import Frames, Names
+from kairos.model.stream import Stream
+from kairos.model.track import Query, QueryEncoder, QueryTrack
 from kairos.model.vision import VisionTower
 from kairos.model.words import normal
 from kairos.video.mel import log_mel
 
 if TYPE_CHECKING:
+    from kairos.model.duet import Duet
     from kairos.model.session import Session
 
 
@@ -41,6 +45,14 @@ class Perceived:
         return self.slots, self.attributes, self.scene, self.sounds, self.sound
 
 
+@dataclass
+class FramesPast:
+    """What the trunk remembers of the ticks before."""
+
+    fused: FusePast | None = None
+    named: Past | None = None
+
+
 class KairosModel(PreTrainedModel):
     """Any size of Kairos; saved and loaded in the Hugging Face layout, safetensors only."""
 
@@ -53,9 +65,10 @@ class KairosModel(PreTrainedModel):
     def __init__(self, config: KairosConfig, names: list[int] | None = None) -> None:
         super().__init__(config)
         self.vision, self.audio = VisionTower(config), AudioTower(config)
-        self.fuseformer = Fuseformer(config)
+        self.fuseformer, self.named = Fuseformer(config), Names(config)
         self.encoder, self.track = QueryEncoder(config), QueryTrack(config)
-        self.speech = Speech(config, names or list(range(config.colours + config.shapes - 1)))
+        self.speech = Speech(config, names or list(range(config.names)))
+        self.stream = Stream(config, self.speech.decoder.config.hidden_size)
         self.tokenizer: PreTrainedTokenizerFast | None = None
         self._tied_weights_keys = {
             "speech.decoder.lm_head.weight": "speech.decoder.model.embed_tokens.weight"
@@ -73,13 +86,18 @@ class KairosModel(PreTrainedModel):
         sounds, sound = self.audio(log_mel(waves, rate_hz=self.config.audio_rate))
         return Perceived(*(x[None] for x in (slots, attributes, scene, sounds, sound)))
 
-    def fuse(self, seen: Perceived, past: FusePast | None = None) -> tuple[Tensor, FusePast]:
-        """Frame states (B, T, N, D)."""
-        return self.fuseformer(*seen.fields(), past=past)
+    def fuse(
+        self, seen: Perceived, past: FramesPast | None = None, shown: Tensor | None = None
+    ) -> tuple[Frames, FramesPast]:
+        """Frame states and names; `shown` are the attributes that names are read off where they are not those of `seen`."""
+        past = past or FramesPast()
+        states, fused = self.fuseformer(*seen.fields(), past=past.fused)
+        names, named = self.named(states, seen.attributes if shown is None else shown, past.named)
+        return Frames(states, names), FramesPast(fused, named)
 
-    def query(self, words: Tensor, known: Tensor) -> Tensor:
-        """Word ids (R, L) -> query vectors (R, V, D)."""
-        return self.encoder(self.speech.embed(words), known)
+    def query(self, words: Tensor, known: Tensor) -> Query:
+        """Word ids (R, L) -> R queries."""
+        return self.encoder(self.speech.embed(words), known, words[..., None] == self.speech.names)
 
     # words ---------------------------------------------------------------------------------------------------
 
@@ -103,6 +121,12 @@ class KairosModel(PreTrainedModel):
 
         return Session(self)
 
+    def duet(self, **options: Any) -> Duet:
+        """A stream with standing queries, in which the model speaks by itself; `options` are those of `Duet`."""
+        from kairos.model.duet import Duet
+
+        return Duet(self, **options)
+
     # tasks ---------------------------------------------------------------------------------------------------
 
     def ask(self, video: Any, query: str, **options: Any) -> Any:
@@ -124,6 +148,11 @@ class KairosModel(PreTrainedModel):
         from kairos import tasks
 
         return tasks.caption(self, video, query, **options)
+
+    def watch(self, source: Any, *queries: str, **options: Any) -> Any:
+        from kairos import tasks
+
+        return tasks.watch(self, source, *queries, **options)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, Cache, DynamicCache
 
 from kairos.model.config import KairosConfig
+from kairos.model.names import Frames
 from kairos.model.track import Final
 
 EVIDENCE = 3  # tokens: what the track says, what is seen, how long and how often
@@ -51,7 +52,6 @@ class Speech(nn.Module):
         self.copy_query, self.copy_key = nn.Linear(e, d), nn.Linear(d, d)
         self.trust = nn.Parameter(torch.tensor(1.0))
         self.gate = nn.Linear(e, 5)
-        self.colour, self.shape = nn.Linear(d, config.colours), nn.Linear(d, config.shapes)
         self.register_buffer("names", torch.tensor(names), persistent=True)
 
     def embed(self, words: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class Speech(nn.Module):
         if spans is not None:
             given = spans.sum(-1, keepdim=True) > 0
             mass = torch.where(given, spans, mass)
-        weight = (mass + 1e-4 * known) / (mass + 1e-4 * known).sum(-1, keepdim=True)
+        weight = weighed(mass, known)
         pool = weight.to(seen.dtype)
         rises = F.relu(relevance[..., 1:] - relevance[..., :-1]).sum(-1) + relevance[..., 0]
         measures = torch.stack(
@@ -140,27 +140,26 @@ class Speech(nn.Module):
             return None
         return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -1e4)
 
-    def words(self, hidden: Tensor, states: Tensor, attributes: Tensor, weight: Tensor) -> Tensor:
-        """Log-probabilities of the next word (B, Q, L, vocabulary) from decoder states (B, Q, L, E).
-
-        states (B, T, N, D) and attributes (B, T, S, A) are the clips' frame states and slots; weight (B, Q, T).
-        """
+    def words(self, hidden: Tensor, frames: Frames, weight: Tensor) -> Tensor:
+        """Log-probabilities of the next word (B, Q, L, vocabulary) from decoder states (B, Q, L, E) and weight (B, Q, T)."""
         config = self.config
-        s = config.slots
         own = self.decoder.lm_head(hidden).float().softmax(-1)
-        slots = states[:, :, :s]
+        slots = frames.states[:, :, : config.slots]
         logits = torch.einsum("bqle,btse->bqlts", self.copy_query(hidden), self.copy_key(slots)).float()
-        logits = logits * config.width**-0.5 + self.trust * (weight + 1e-3).log()[:, :, None, :, None]
+        nearness = (self.trust * (weight + 1e-3).log()).masked_fill(weight == 0, -1e4)  # not there at all
+        logits = logits * config.width**-0.5 + nearness[:, :, None, :, None]
         place = logits.flatten(-2).softmax(-1).unflatten(-1, logits.shape[-2:])
-        shown = attributes[..., 1 : 1 + config.colours + config.shapes].float()
-        known = torch.cat([self.colour(slots).float().softmax(-1), self.shape(slots).float().softmax(-1)], -1)
-        seen = torch.einsum("bqlts,btsn->bqln", place, torch.cat([shown, known], -1))
+        seen = torch.einsum("bqlts,btsn->bqln", place, frames.names.float())
         gate = self.gate(hidden).float().softmax(-1)
         total = gate[..., :1] * own
-        c, n = config.colours, config.shapes
-        parts = seen.split((c, n, c, n), -1)
-        names = self.names.split((c, len(self.names) - c))
-        for i, part in enumerate(parts):
-            ids = names[i % 2]
-            total = total.index_add(-1, ids, gate[..., i + 1, None] * part[..., : len(ids)])
+        c, k = config.colours, config.names
+        for i, part in enumerate(seen.split((c, k - c, c, k - c), -1)):
+            ids = self.names.split((c, k - c))[i % 2]
+            total = total.index_add(-1, ids, gate[..., i + 1, None] * part)
         return total.clamp_min(1e-9).log()
+
+
+def weighed(mass: Tensor, known: Tensor) -> Tensor:
+    """Weights that sum to one over ticks (..., T): by mass, a little on each that is known, none on others."""
+    total = mass + 1e-4 * known
+    return total / total.sum(-1, keepdim=True)

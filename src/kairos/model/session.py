@@ -4,14 +4,14 @@ The user may speak before, between or after what is seen. Feeding ticks one at a
 same scores and the same words: attention over time is causal with a bounded window whose keys and values are kept, and what
 looks both ways (spans, presence, the answer) is computed when asked for, over all ticks seen by then.
 
-Kept per tick: its frame state and slots (about 14 KB), so an hour at 2 ticks a second is 100 MB.
+Kept per tick: its frame state and names (about 14 KB), so an hour at 2 ticks a second is 100 MB.
 
 Shapes: T ticks, N tokens a frame state, S slots, Q queries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kairos.errors import InputError, OptionError
-from kairos.model.fuseformer import FusePast
+from kairos.model.intake import Intake
 from kairos.model.kairos import KairosModel
+from kairos.model.names import Frames, join
 from kairos.model.pointer import Span, spans_of
-from kairos.model.track import Final, TrackPast
-from kairos.model.words import SAY, SPECIAL
+from kairos.model.say import Ground, padded, say
+from kairos.model.track import Final, Query, TrackPast
 
 _CHUNK = 64  # ticks that pass the network at once, so that memory stays bounded however much is fed
 
@@ -63,7 +64,7 @@ class _Query:
 
     text: str
     words: Tensor
-    vectors: Tensor  # (1, 1, V, D)
+    query: Query  # (1, 1, ...)
     past: TrackPast = field(default_factory=TrackPast)
     looked: list[Tensor] = field(default_factory=list)  # (1, 1, t, W)
     tracked: list[Tensor] = field(default_factory=list)
@@ -78,12 +79,9 @@ class Session:
     def __init__(self, model: KairosModel) -> None:
         self.model = model
         self.turns: list[Turn] = []
-        self.ticks = 0
+        self._intake = Intake(model)
         self._duration: float | None = None
-        self._previous: Tensor | None = None
-        self._fused = FusePast()
-        self._states: list[Tensor] = []  # (1, t, N, D)
-        self._attributes: list[Tensor] = []  # (1, t, S, A)
+        self._frames: list[Frames] = []  # of t ticks each
         self._queries: list[_Query] = []  # the last is the current one
 
     # the stream ----------------------------------------------------------------------------------------------
@@ -94,33 +92,14 @@ class Session:
 
         Raises InputError where the shapes do not fit the model's.
         """
-        size, n = self.model.config.image_size, len(frames)
-        samples = int(self.model.config.audio_rate / self.model.config.fps)
-        if frames.shape[1:] != (size, size, 3) or frames.dtype != np.uint8:
-            raise InputError(
-                f"frames are {frames.dtype} {frames.shape}; this model sees uint8 (n, {size}, {size}, 3)"
-            )
-        if audio is not None and audio.shape != (n * samples,):
-            raise InputError(f"sound is {audio.shape}; {n} ticks have ({n * samples},) samples")
-        pictures = torch.from_numpy(np.ascontiguousarray(frames)).to(self.model.device)
-        wave = (
-            torch.zeros(n, samples)
-            if audio is None
-            else torch.from_numpy(np.array(audio, np.float32)).view(n, samples)
-        )
-        for a in range(0, n, _CHUNK):
-            self._see(pictures[a : a + _CHUNK], wave[a : a + _CHUNK].to(self.model.device))
+        for fused in self._intake.see(frames, audio, _CHUNK):
+            self._frames.append(fused)
+            if self._queries:
+                self._follow(self._queries[-1])
 
-    def _see(self, frames: Tensor, waves: Tensor) -> None:
-        first = frames[:1] if self._previous is None else self._previous
-        seen = self.model.perceive(frames, torch.cat([first, frames[:-1]]), waves)
-        states, self._fused = self.model.fuse(seen, self._fused)
-        self._previous = frames[-1:]
-        self._states.append(states)
-        self._attributes.append(seen.attributes)
-        self.ticks += len(frames)
-        if self._queries:
-            self._follow(self._queries[-1])
+    @property
+    def ticks(self) -> int:
+        return self._intake.ticks
 
     def end(self, duration_s: float) -> None:
         """How long the stream really is; spans are cut there."""
@@ -146,21 +125,21 @@ class Session:
             raise InputError("the query is empty; say in words what to look for")
         self.turns.append(Turn("user", text, self.time))
         self._queries.append(self._open(text, words))
-        if self._states:
+        if self._frames:
             self._follow(self._queries[-1])
 
     def _open(self, text: str, words: list[int]) -> _Query:
         ids = torch.tensor([words], device=self.model.device)
-        return _Query(text, ids, self.model.query(ids, torch.ones_like(ids, dtype=torch.bool))[None])
+        return _Query(text, ids, self.model.query(ids, torch.ones_like(ids, dtype=torch.bool)).of(1))
 
     def _follow(self, query: _Query) -> None:
-        for states in self._states[query.chunks :]:
-            looked, _ = self.model.track.look(query.vectors, states)
+        for frames in self._frames[query.chunks :]:
+            looked, _ = self.model.track.look(query.query, frames)
             tracked, scores, query.past = self.model.track.score(looked, query.past)
             query.looked.append(looked)
             query.tracked.append(tracked)
             query.scores.append(scores)
-        query.chunks = len(self._states)
+        query.chunks = len(self._frames)
 
     def rollback(self) -> None:
         """Forget the last thing said: a reply, or a query with what it found."""
@@ -174,7 +153,7 @@ class Session:
         if not self._queries:
             raise InputError("no query yet; say() one first")
         query = self._queries[-1]
-        if query.chunks < len(self._states):  # an older query that is current again
+        if query.chunks < len(self._frames):  # an older query that is current again
             self._follow(query)
         return query
 
@@ -239,46 +218,48 @@ class Session:
 
     # the model's words ---------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
     def reply(self, max_words: int = 24) -> Reply:
         """Answer the current query from all ticks seen."""
-        query, final = self._current, self._final()
-        text, confidence = self._speak(query.words, final, _join(query.looked, 2), None, max_words)
+        ((text, confidence),) = self._say(self._current, self._final(), None, max_words)
         self.turns.append(Turn("assistant", text, self.time))
         absent = text == self.model.config.absent_text
         return Reply(text, confidence, () if absent else tuple(self.spans()), absent)
 
-    def _speak(
-        self, words: Tensor, final: Final, looked: Tensor, spans: Tensor | None, max_words: int
-    ) -> tuple[str, float]:
-        """Greedy words and their mean probability; `spans` (1, 1, T) points at the evidence instead of relevance."""
-        speech, device, tokenizer = self.model.speech, self.model.device, self.model.tokenizer
-        assert tokenizer is not None
-        states, attributes = _join(self._states, 1), _join(self._attributes, 1)
-        ticks = torch.tensor([[self.ticks]], device=device)
-        evidence = speech.evidence(final, looked, states, ticks, spans)
-        weight, context = evidence.weight, self.model.config.context_ticks
-        if self.ticks > context:  # the decoder reads the ticks that matter most, in order
-            keep = weight[0, 0].topk(context).indices.sort().values
-            states, attributes, weight = states[:, keep], attributes[:, keep], weight[:, :, keep]
-        past = speech.remember(states)
-        seen = states.shape[1]
-        say = torch.tensor([[SPECIAL.index(SAY)]], device=device)
-        rows = torch.cat([speech.embed(words), evidence.tokens[:, 0], speech.embed(say)], 1)
-        known = torch.ones(rows.shape[:2], dtype=torch.bool, device=device)
-        mask: Tensor | None
-        mask, position = speech.layout(torch.tensor([seen], device=device), seen, known)
-        said: list[int] = []
-        logs: list[float] = []
-        while True:
-            hidden = speech.hidden(rows, mask, position, past)[:, None, -1:]
-            best = speech.words(hidden, states, attributes, weight)[0, 0, 0].max(-1)
-            logs.append(float(best.values))
-            if int(best.indices) == tokenizer.eos_token_id or len(said) == max_words:
-                break
-            said.append(int(best.indices))
-            rows, mask, position = speech.embed(best.indices.view(1, 1)), None, position[:, -1:] + 1
-        return str(tokenizer.decode(said)), float(np.exp(np.mean(logs)))
+    def answers(self, top: int = 5, max_words: int = 24) -> list[tuple[float, float, str, float]]:
+        """(start, end, words, score) of the current query's spans, by time: each is told as if it alone were asked for."""
+        spans = self.spans(top)
+        told = self._say(self._current, self._final(), spans, max_words)
+        return sorted(
+            (a, b, text, score * sure) for (a, b, score), (text, sure) in zip(spans, told, strict=True)
+        )
+
+    @torch.inference_mode()
+    def _say(
+        self, query: _Query, final: Final, spans: Sequence[Span] | None, max_words: int
+    ) -> list[tuple[str, float]]:
+        """One answer, or one to each span, which then is its evidence."""
+        device, rows = self.model.device, 1 if spans is None else len(spans)
+        if not rows:
+            return []
+        frames = join(
+            [
+                Frames(f.states.expand(rows, -1, -1, -1), f.names.expand(rows, -1, -1, -1))
+                for f in self._frames
+            ]
+        )
+        inside: Tensor | None = None
+        if spans is not None:
+            middles = (torch.arange(self.ticks, device=device) + 0.5) / self.model.config.fps
+            inside = torch.stack([(middles >= a) & (middles < b) for a, b, _ in spans]).float()[:, None]
+        ground = Ground(
+            query.words.expand(rows, -1),
+            frames,
+            torch.full((rows,), self.ticks, device=device),
+            Final(*(x.expand(rows, *x.shape[1:]) for x in vars(final).values())),
+            _join(query.looked, 2).expand(rows, -1, -1, -1),
+            inside,
+        )
+        return say(self.model, ground, max_words)
 
     # captions ------------------------------------------------------------------------------------------------
 
@@ -288,34 +269,28 @@ class Session:
         if not self.ticks:
             return []
         told: list[tuple[float, float, str, float]] = []
-        middles = (torch.arange(self.ticks) + 0.5) / self.model.config.fps
         final, _, _ = self._standing()
         for q, verb in enumerate(self.model.config.caption_verbs):
-            if float(final.presence[0, q].sigmoid()) < self.model.config.presence_threshold:
+            spans = [span for span in self._spans(final, q, 6) if span[2] >= least]
+            if float(final.presence[0, q].sigmoid()) < self.model.config.presence_threshold or not spans:
                 continue
             describe = self._open("", self.model.words(self.model.config.caption_prompt.format(verb)))
             self._follow(describe)
             ticks = torch.tensor([[self.ticks]], device=self.model.device)
             own = self.model.track.conclude(_join(describe.tracked, 2), ticks)
-            for start, end, score in self._spans(final, q, 6):
-                inside = ((middles >= start) & (middles < end)).float()[None, None].to(self.model.device)
-                if score >= least and inside.any():
-                    text, confidence = self._speak(describe.words, own, _join(describe.looked, 2), inside, 16)
-                    told.append((start, end, text, score * confidence))
+            words = self._say(describe, own, spans, 16)
+            told += [(a, b, text, s * sure) for (a, b, s), (text, sure) in zip(spans, words, strict=True)]
         return sorted(told)
 
     def _standing(self) -> tuple[Final, Tensor, Tensor]:
         """What every kind of event's own query finds, all in one batch."""
         config = self.model.config
         rows = [self.model.words(config.caption_query.format(verb)) for verb in config.caption_verbs]
-        ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row)
-        ids = ids.to(self.model.device)
-        vectors = self.model.query(ids, ids != 0)[None]
+        ids = padded(rows, self.model.device)
+        queries = self.model.query(ids, ids != 0).of(1)
         past, tracked, scores = TrackPast(), [], []
-        for states in self._states:
-            y, s, past = self.model.track.score(self.model.track.look(vectors, states)[0], past)
+        for frames in self._frames:
+            y, s, past = self.model.track.score(self.model.track.look(queries, frames)[0], past)
             tracked.append(y)
             scores.append(s)
         ticks = torch.full((1, len(rows)), self.ticks, device=self.model.device)

@@ -7,7 +7,12 @@ import re
 from transformers import PreTrainedTokenizerFast
 
 PAD, UNKNOWN, END, SAY = "<pad>", "<unk>", "<end>", "<say>"
-SPECIAL = (PAD, UNKNOWN, END, SAY)
+SYSTEM, USER, STREAM = (
+    "<system>",
+    "<user>",
+    "<stream>",
+)  # who speaks next in a duet; the model's own turn is <say>
+SPECIAL = (PAD, UNKNOWN, END, SAY, SYSTEM, USER, STREAM)
 _SPELLINGS = {"color": "colour", "colors": "colour", "gray": "grey", "an": "a"}
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?|\?")
 

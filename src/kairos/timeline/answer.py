@@ -13,12 +13,13 @@ from kairos.timeline.record import Record
 
 __all__ = ["ANSWER_KINDS", "Answer"]
 
-ANSWER_KINDS = ("ask", "ground", "highlight", "caption")
+ANSWER_KINDS = ("ask", "ground", "highlight", "caption", "watch")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Answer(Record):
-    """An answer to `query` of one `kind` (ask, ground, highlight, caption): `text`, and the `moments` that it cites.
+    """An answer to `query` of one `kind` (ask, ground, highlight, caption, watch): `text`, and the `moments` that it
+    cites; the moments of a standing query (`watch`) are labelled with their own words.
 
     A reference label and a prediction are the same type; a prediction's moments are sorted by score, best first.
     `abstained` says that the thing asked for is not there (or cannot be judged), `confidence` lies in [0, 1], `curve`

@@ -1,7 +1,8 @@
 """Thresholds from the validation split, which shares nothing with training or test but the world.
 
 Presence: where present and absent queries are told apart best on balance. Firing online: as low as the share of absent
-queries that fire stays within a budget.
+queries that fire stays within a budget. Speaking in a duet: where events are answered and silence is kept best (F1 of runs of
+ticks above the threshold), for each kind of heads.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from kairos.model.duet import KINDS, Duet
 from kairos.model.kairos import KairosModel
+from kairos.model.trigger import Trigger
 from kairos.train.pool import tick_times
-from kairos.world.language import Speaker
+from kairos.world.language import Speaker, Standing
 from kairos.world.raster import render
 from kairos.world.sampling import sample_scene
 from kairos.world.sound import waveform
 
 FALSE_FIRES = 0.10
+SILENT = Trigger(threshold=2.0)  # two scores never sum to more
 _GRID = np.linspace(0.05, 0.95, 37)
+_SUMS = np.linspace(0.2, 1.8, 33)  # of two heads
 
 
 @torch.inference_mode()
@@ -29,6 +34,7 @@ def calibrate(
     """Set the model's two thresholds; returns them with what they reach on validation."""
     present: list[bool] = []
     presence: list[float] = []
+    watched: dict[str, list[np.ndarray]] = {heads: [] for heads in KINDS}
     fired: list[float] = []  # of absent visual queries, the highest presence at which one would fire
     config = model.config
     samples = int(config.audio_rate / config.fps)
@@ -36,16 +42,18 @@ def calibrate(
         scene = sample_scene(seed, "validation")
         session = model.session()
         times = tick_times(scene.duration, config.fps)
-        session.see(
-            render([scene], [times], config.image_size).images.numpy(),
-            waveform(scene)[: len(times) * samples],
-        )
+        frames = render([scene], [times], config.image_size).images.numpy()
+        wave = waveform(scene)[: len(times) * samples]
+        session.see(frames, wave)
         for query in Speaker(scene, np.random.default_rng((seed, 7))).ground(10):
             session.say(query.query)
             present.append(query.present)
             presence.append(session.presence)
             if "visual" in query.tags and not query.present:
                 fired.append(max((presence_then for _, presence_then, _ in session.closings()), default=0.0))
+        standing = Speaker(scene, np.random.default_rng((seed, 8))).watch(6)
+        for heads in KINDS:
+            watched[heads] += _watch(model.duet(heads=heads, trigger=SILENT), standing, frames, wave)
         if progress is not None:
             progress(seed + 1, scenes)
     here, p = np.array(present), np.array(presence)
@@ -58,9 +66,44 @@ def calibrate(
     )
     config.presence_threshold = float(_GRID[int(np.argmax(balance))])
     config.fire_threshold = float(_GRID[low])
+    f1 = {heads: _f1(np.sum(counts, 0)) for heads, counts in watched.items()}
+    config.watch_thresholds = {heads: float(_SUMS[int(np.argmax(f))]) for heads, f in f1.items()}
     return {
         "presence_threshold": config.presence_threshold,
         "balanced_accuracy": float(max(balance)),
         "fire_threshold": config.fire_threshold,
         "false_fires": float(false_fires[low]),
+        **{f"{heads}_watch_threshold": t for heads, t in config.watch_thresholds.items()},
+        **{f"{heads}_watch_f1": float(f.max()) for heads, f in f1.items()},
     }
+
+
+def _watch(duet: Duet, standing: list[Standing], frames: np.ndarray, wave: np.ndarray) -> list[np.ndarray]:
+    """For each query and threshold: runs above it, runs that begin inside an event, events, events in which it is above."""
+    numbers = [duet.say(s.query) for s in standing]
+    duet.see(frames, wave)
+    counts = []
+    for number, s in zip(numbers, standing, strict=True):
+        scores = duet.scores(number)
+        above = (scores.relevance + scores.informative)[None] > _SUMS[:, None]
+        begins = above & ~np.pad(above, ((0, 0), (1, 0)))[:, :-1]
+        inside = np.array([[a <= t <= b for t in scores.times] for (a, b), _ in s.answers], bool)
+        inside = inside.reshape(len(s.answers), len(scores.times))
+        counts.append(
+            np.stack(
+                [
+                    begins.sum(1),
+                    (begins & inside.any(0)).sum(1),
+                    np.full(len(_SUMS), len(s.answers)),
+                    (above[:, None] & inside).any(2).sum(1),
+                ],
+                1,
+            )
+        )
+    return counts
+
+
+def _f1(counts: np.ndarray) -> np.ndarray:
+    runs, right, events, met = counts.T
+    precision, recall = right / np.maximum(runs, 1), met / np.maximum(events, 1)
+    return 2 * precision * recall / np.maximum(precision + recall, 1e-9)

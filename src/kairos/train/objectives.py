@@ -12,12 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kairos.model.kairos import KairosModel, Perceived
-from kairos.model.language import EVIDENCE
+from kairos.model.language import EVIDENCE, weighed
+from kairos.model.names import Frames
 from kairos.model.track import Final
 from kairos.model.words import SAY, SPECIAL
+from kairos.train.dialogue import visible
 from kairos.world.labels import NOTHING
 
-_WITHOUT_LOOKS = 1 / 7
+_WITHOUT = 1 / 3  # of the clips the trunk sees no looks, of as many no colours and shapes
 
 
 class QueryLoss(nn.Module):
@@ -33,21 +35,36 @@ class QueryLoss(nn.Module):
     def forward(self, **batch: Tensor) -> dict[str, Any]:
         model = self.model
         seen = Perceived(*(batch[f"seen_{i}"] for i in range(5)))
+        shown = seen.attributes
         if self.training:
-            seen.slots = _disturb(seen.slots, int(batch["step"]))
-        states, _ = model.fuse(seen)
-        b, q, _length = batch["query"].shape
+            self._disturb(seen, int(batch["step"]))
+        frames, _ = model.fuse(seen, shown=shown)
+        b, _q, _length = batch["query"].shape
         words = batch["query"].flatten(0, 1)
-        queries = model.query(words, _known(words)).unflatten(0, (b, q))
-        looked, point = model.track.look(queries, states)
+        looked, point = model.track.look(model.query(words, _known(words)).of(b), frames)
         tracked, scores, _ = model.track.score(looked)
         final = model.track.conclude(tracked, batch["length"])
-        losses = self._dense(states, batch) | self._scores(scores, final, batch)
+        losses = self._dense(frames, batch) | self._scores(scores, final, batch)
         losses["subject"] = self._subject(point, batch["subject"])
         if batch["said"].any():
-            losses |= self._words(seen, states, looked, final, batch)
+            losses |= self._words(frames, looked, final, batch)
+        if "duet_token" in batch:
+            losses |= self._duet(frames, batch)
         loss = sum(v for k, v in losses.items() if not k.endswith("_accuracy"))
         return {"loss": loss, **{k: v.detach() for k, v in losses.items()}}
+
+    def _disturb(self, seen: Perceived, step: int) -> None:
+        """Towers never see quite the same twice, and the trunk learns what happens whatever it happens to: names are
+        matched beside it, and what is learned of things in general holds for pairs never seen.
+        """
+        device, n = seen.slots.device, len(seen.slots)
+        noise = torch.Generator(device).manual_seed(step)
+        looks, names = (torch.rand(2, n, 1, 1, 1, generator=noise, device=device) > _WITHOUT).float()
+        seen.slots = seen.slots * (1 + 0.05 * torch.randn(seen.slots.shape, generator=noise, device=device))
+        seen.slots = seen.slots * looks
+        last = 1 + self.model.config.colours + self.model.config.shapes
+        objectness, said, rest = seen.attributes.split((1, last - 1, seen.attributes.shape[-1] - last), -1)
+        seen.attributes = torch.cat([objectness, said * names, rest], -1)
 
     @staticmethod
     def _subject(point: Tensor, target: Tensor) -> Tensor:
@@ -59,28 +76,24 @@ class QueryLoss(nn.Module):
         wanted = target.flatten().expand(len(logits), -1)
         return 0.5 * F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=NOTHING)
 
-    def _dense(self, states: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What each slot does and is known by, read off its state: perception goes on under the words."""
-        slots = states[:, :, : self.model.config.slots]
-        speech, out = self.model.speech, {}
-        for name, head, weight in (
-            ("event", self.event, 1.0),
-            ("colour", speech.colour, 0.5),
-            ("shape", speech.shape, 0.5),
-        ):
-            logits, target = head(slots).float().flatten(0, 2), batch[f"slot_{name}"].flatten()
-            out[f"slot_{name}"] = weight * F.cross_entropy(logits, target, ignore_index=NOTHING)
-        return out
+    def _dense(self, frames: Frames, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What each slot does and is known by: perception goes on under the words."""
+        config = self.model.config
+        events = self.event(frames.states[:, :, : config.slots]).float().flatten(0, 2)
+        known = frames.names[..., config.names :].float().clamp_min(1e-3).log().flatten(0, 2)
+        colour, shape = known.split((config.colours, config.names - config.colours), -1)
+        return {
+            "slot_event": F.cross_entropy(events, batch["slot_event"].flatten(), ignore_index=NOTHING),
+            "slot_colour": 0.5 * F.nll_loss(colour, batch["slot_colour"].flatten(), ignore_index=NOTHING),
+            "slot_shape": 0.5 * F.nll_loss(shape, batch["slot_shape"].flatten(), ignore_index=NOTHING),
+        }
 
     def _scores(self, scores: Tensor, final: Final, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         asked = batch["asked"]
         t = final.relevance.shape[-1]
-        inside = (torch.arange(t, device=asked.device) < batch["length"][..., None]) & (asked[..., None] > 0)
-        causal = (torch.arange(t, device=asked.device) < batch["ticks"][:, None, None]) & inside
-
-        def curve(logits: Tensor, target: Tensor, where: Tensor) -> Tensor:
-            loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * (1 + target)
-            return (loss * where).sum() / where.sum()
+        tick, heard = torch.arange(t, device=asked.device), batch["heard"]
+        inside = (tick < batch["length"][..., None]) & (asked[..., None] > 0)
+        causal = (tick >= heard[..., :1]) & (tick < heard[..., 1:]) & (asked[..., None] > 0)
 
         present = batch["present"] * asked
 
@@ -95,9 +108,9 @@ class QueryLoss(nn.Module):
 
         presence = F.binary_cross_entropy_with_logits(final.presence, batch["present"], reduction="none")
         return {
-            "relevance": 2 * curve(scores[..., 0], batch["relevance"], causal),
-            "informative": curve(scores[..., 1], batch["informative"], causal),
-            "final": 2 * curve(final.relevance, batch["relevance"], inside),
+            "relevance": 2 * _curve(scores[..., 0], batch["relevance"], causal),
+            "informative": _curve(scores[..., 1], batch["informative"], causal),
+            "final": 2 * _curve(final.relevance, batch["relevance"], inside),
             "start": 0.5 * pointer(final.start, batch["start"]),
             "end": 0.5 * pointer(final.end, batch["end"]),
             "offset": offset(final.start_offset, batch["start_offset"], batch["start"])
@@ -112,11 +125,11 @@ class QueryLoss(nn.Module):
         }
 
     def _words(
-        self, seen: Perceived, states: Tensor, looked: Tensor, final: Final, batch: dict[str, Tensor]
+        self, frames: Frames, looked: Tensor, final: Final, batch: dict[str, Tensor]
     ) -> dict[str, Tensor]:
         """Every question stands behind its clip's frames, which pass the decoder once and are shared as keys and values."""
-        speech = self.model.speech
-        first = int(batch["said"].any(0).float().argmax())  # questions and captions come last
+        speech, states = self.model.speech, frames.states
+        first = int(batch["said"].any(0).float().argmax())  # what is answered comes last
         rest = slice(first, None)
         part = Final(*(x[:, rest] for x in vars(final).values()))
         evidence = speech.evidence(
@@ -132,24 +145,47 @@ class QueryLoss(nn.Module):
         ).flatten(0, 1)
         past = speech.remember(states, q)
         hidden = speech.hidden(
-            rows, *speech.layout(batch["ticks"].repeat_interleave(q), states.shape[1], valid), past
+            rows, *speech.layout(batch["length"][:, rest].flatten(), states.shape[1], valid), past
         )
         hidden = hidden.unflatten(0, (b, q))[:, :, length + EVIDENCE :]
-        logp = speech.words(hidden, states, seen.attributes, evidence.weight)
-        target = answer.masked_fill(~_known(answer), NOTHING)
+        logp = speech.words(hidden, frames, evidence.weight)
+        target = answer.masked_fill(answer == 0, NOTHING)
         nll = F.nll_loss(logp.flatten(0, 2), target.flatten(), ignore_index=NOTHING)
         right = ((logp.argmax(-1) == target) | (target == NOTHING)).all(-1) & (batch["said"][:, rest] > 0)
         return {"words": 2 * nll, "answer_accuracy": right.sum() / batch["said"].sum()}
 
+    def _duet(self, frames: Frames, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Each clip's duet as one sequence: heads on ticks, words on replies (MMDuet, sections 4.1 and 5)."""
+        model, speech = self.model, self.model.speech
+        token, b = batch["duet_token"], len(batch["duet_token"])
+        clip = torch.arange(b, device=token.device)[:, None]
+        ticks = model.stream.tokens(frames, speech.embed(speech.names)).flatten(1, 2)
+        words = speech.embed(token.clamp_min(0))
+        rows = torch.where(token[..., None] < 0, ticks[clip, batch["duet_place"]].to(words.dtype), words)
+        hidden = speech.hidden(rows, visible(batch["duet_reply"]), batch["duet_position"])
+        scores = model.stream.scores(hidden[clip, batch["duet_last"]])
+        first = int(batch["duet_query"][0])  # its place among the clip's queries
+        tick, heard = torch.arange(scores.shape[1], device=token.device), batch["heard"][:, first]
+        where = (tick >= heard[:, :1]) & (tick < heard[:, 1:])
+        answer, span = batch["duet_answer"], batch["duet_span"]
+        said = hidden[clip[..., None], batch["duet_given"]]  # (B, A, W, E)
+        known = tick <= span[..., 1:]
+        logp = speech.words(said, frames, weighed((known & (tick >= span[..., :1])).float(), known))
+        target = answer.masked_fill(answer == 0, NOTHING)
+        nll = F.nll_loss(logp.flatten(0, 2), target.flatten(), ignore_index=NOTHING)
+        given = (answer != 0).any(-1)
+        right = ((logp.argmax(-1) == target) | (target == NOTHING)).all(-1) & given
+        return {
+            "context_relevance": 2 * _curve(scores[..., 0], batch["relevance"][:, first], where),
+            "context_informative": _curve(scores[..., 1], batch["informative"][:, first], where),
+            "context_words": nll,
+            "reply_accuracy": right.sum() / given.sum().clamp_min(1),
+        }
 
-def _disturb(slots: Tensor, step: int) -> Tensor:
-    """Towers never see quite the same twice; and of a clip in seven only what the dense heads say of it is left, so that
-    words are bound to attributes, which hold for pairs never seen, rather than to looks.
-    """
-    noise = torch.Generator(slots.device).manual_seed(step)
-    slots = slots * (1 + 0.05 * torch.randn(slots.shape, generator=noise, device=slots.device))
-    kept = torch.rand(len(slots), generator=noise, device=slots.device) > _WITHOUT_LOOKS
-    return slots * kept[:, None, None, None]
+
+def _curve(logits: Tensor, target: Tensor, where: Tensor) -> Tensor:
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * (1 + target)
+    return (loss * where).sum() / where.sum().clamp_min(1)
 
 
 def _known(words: Tensor) -> Tensor:

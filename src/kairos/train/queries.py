@@ -1,26 +1,41 @@
 """Batches of clips with queries: drawn anew at each step from the pool's scenes, as tensors.
 
-Shapes: B clips, Q queries (grounding first, then questions, then captions), T ticks, S slots, L words, A answer words.
+Shapes: B clips, Q queries (grounding first, then questions, captions and standing queries), T ticks, S slots, L words, A answer words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kairos.train.batches import Batches
+from kairos.train.dialogue import Reply, Sequences, Words, due, sampled
+from kairos.train.duet import Labels, labels
 from kairos.train.pool import Pool, identity
 from kairos.world.labels import NOTHING
-from kairos.world.language import Query, Speaker
+from kairos.world.language import Query, Speaker, Standing
 from kairos.world.lexicon import EVENTS
 from kairos.world.scene import Scene
 from kairos.world.wording import names_in, things_named
 
-Words = Callable[[str], list[int]]
 QUERY_WORDS, ANSWER_WORDS = 18, 12
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Queries a clip, by kind."""
+
+    ground: int
+    ask: int = 0
+    caption: int = 0
+    watch: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.ground + self.ask + self.caption + self.watch
 
 
 class QueryBatches(Batches):
@@ -33,12 +48,16 @@ class QueryBatches(Batches):
         fps: float,
         seed: int,
         clips: int,
-        counts: tuple[int, int, int],
+        counts: Counts,
         truncated: float,
         first: int,
         steps: int,
+        tokens: int = 0,
+        **ways: str,
     ) -> None:
+        """`tokens` a tick in the language model's context; `ways` are those of `duet.magqa` (insertion, informative)."""
         super().__init__(first, steps)
+        self.tokens, self.ways = tokens, ways
         self.pool, self.words, self.fps, self.seed, self.clips = pool, words, fps, seed, clips
         self.counts, self.truncated = counts, truncated
 
@@ -48,8 +67,9 @@ class QueryBatches(Batches):
         seen, thing = self.pool.clips(indices)
         scenes = [self.pool.scene(i) for i in indices]
         ticks = np.array([self.pool.counts[i] for i in indices])
-        targets = Targets(self.clips, sum(self.counts), thing.shape[1], self.fps)
-        ground, ask, caption = self.counts
+        targets = Targets(self.clips, self.counts.total, thing.shape[1], self.fps)
+        ground, ask, caption = self.counts.ground, self.counts.ask, self.counts.caption
+        duets = Sequences(self.clips, thing.shape[1], self.tokens, words=ANSWER_WORDS)
         for b, scene in enumerate(scenes):
             speaker = Speaker(scene, rng)
             slots = thing[b].numpy()
@@ -62,6 +82,16 @@ class QueryBatches(Batches):
                 targets.put(b, q, query, self.words, ticks[b], subject(scene, query.query, slots))
             for q, query in enumerate(speaker.caption(caption) if caption else [], ground + ask):
                 targets.put(b, q, query, self.words, ticks[b], subject(scene, query.query, slots))
+            for q, standing in enumerate(speaker.watch(self.counts.watch), ground + ask + caption):
+                who = subject(scene, standing.query, slots)
+                sample = sampled(standing, ticks[b] / self.fps, rng, **self.ways)
+                told = None if sample is None else labels(sample, self.fps)
+                replies = [] if sample is None or told is None else due(sample, told, self.words, self.fps)
+                targets.stand(b, q, standing, self.words, ticks[b], told, replies, who, rng)
+                if q == ground + ask + caption:
+                    asked = 0 if told is None else told.asked
+                    told_to = self.words(standing.query)[:QUERY_WORDS]
+                    duets.put(b, told_to, replies, asked, int(ticks[b]), kept=rng.random() < 0.5)
         events, colours, shapes = [], [], []
         for scene, rows, count in zip(scenes, thing.numpy(), ticks, strict=True):
             colour, shape = identity(scene, rows)
@@ -76,6 +106,11 @@ class QueryBatches(Batches):
             "slot_colour": torch.as_tensor(np.stack(colours)),
             "slot_shape": torch.as_tensor(np.stack(shapes)),
             **targets.tensors(),
+            **(
+                duets.arrays() | {"duet_query": torch.tensor([ground + ask + caption])}
+                if self.counts.watch
+                else {}
+            ),
         }
 
 
@@ -111,6 +146,7 @@ class Targets:
         self.query = np.zeros((clips, queries, QUERY_WORDS), np.int64)
         self.answer = np.zeros((clips, queries, ANSWER_WORDS), np.int64)
         self.length = np.ones((clips, queries), np.int64)
+        self.heard = np.zeros((clips, queries, 2), np.int64)  # ticks that causal scores are learned on
         self.present, self.asked, self.said = (np.zeros((clips, queries), np.float32) for _ in range(3))
         self.relevance, self.informative, self.start, self.end = (
             np.zeros(shape, np.float32) for _ in range(4)
@@ -124,6 +160,7 @@ class Targets:
         ids = words(query.query)[:QUERY_WORDS]
         self.query[b, q, : len(ids)] = ids
         self.length[b, q] = ticks
+        self.heard[b, q] = 0, ticks
         centre = np.arange(self.relevance.shape[-1]) + 0.5
         if query.kind != "ground":
             text = [*words(query.text), END_ID][:ANSWER_WORDS]
@@ -139,12 +176,56 @@ class Targets:
             on = (centre >= start) & (centre < end)
             if not on.any():
                 continue
-            self.present[b, q] = 1
-            a, z = np.flatnonzero(on)[[0, -1]]
             self.relevance[b, q, on] = 1
             self.informative[b, q] = np.maximum(self.informative[b, q], on & (centre >= (start + end) / 2))
-            self.start[b, q, a] = self.end[b, q, z] = 1
-            self.start_offset[b, q, a], self.end_offset[b, q, z] = start - a, end - (z + 1)
+            self._point(b, q, on, start, end)
+
+    def _point(self, b: int, q: int, on: np.ndarray, start: float, end: float) -> None:
+        """A moment from `start` to `end`, in ticks, that holds the ticks `on`."""
+        self.present[b, q] = 1
+        a, z = np.flatnonzero(on)[[0, -1]]
+        self.start[b, q, a] = self.end[b, q, z] = 1
+        self.start_offset[b, q, a], self.end_offset[b, q, z] = start - a, end - (z + 1)
+
+    def stand(
+        self,
+        b: int,
+        q: int,
+        standing: Standing,
+        words: Words,
+        ticks: int,
+        told: Labels | None,
+        replies: list[Reply],
+        subject: np.ndarray,
+        rng: np.random.Generator,
+    ) -> None:
+        """A standing query: scored at every tick since it was put; one of its replies, at random, is said when it is due,
+        from what has been seen by then.
+        """
+        self.subject[b, q] = subject
+        ids = words(standing.query)[:QUERY_WORDS]
+        self.query[b, q, : len(ids)] = ids
+        self.asked[b, q] = 1
+        self.heard[b, q] = 0 if told is None else told.asked, ticks
+        if told is not None:
+            assert told.informative is not None
+            self.informative[b, q, : len(told.informative)] = told.informative
+        if replies:
+            reply = replies[int(rng.integers(len(replies)))]
+            self.length[b, q] = reply.tick + 1
+            text = [*reply.words, END_ID][:ANSWER_WORDS]
+            self.answer[b, q, : len(text)] = text
+            self.said[b, q] = 1
+            self.span[b, q, reply.first : reply.tick + 1] = 1
+        else:
+            self.length[b, q] = int(rng.integers(ticks // 3, ticks + 1))
+        centre, seen = np.arange(self.relevance.shape[-1]) + 0.5, self.length[b, q]
+        for (start, end), _ in standing.answers:
+            start, end = start * self.fps, end * self.fps
+            self.relevance[b, q, (centre >= start) & (centre < end)] = 1
+            end = min(end, float(seen))
+            if (on := (centre >= start) & (centre < end)).any():
+                self._point(b, q, on, start, end)
 
     def tensors(self) -> dict[str, Tensor]:
         self.query, self.answer = (

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kairos.errors import ConfigError
 
@@ -69,6 +69,21 @@ class Language:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dialogue:
+    """Stage four: standing queries as duets, beside all that was learned before (MMDuet, section 5)."""
+
+    optimiser: Optimiser = Optimiser(steps=500, rate=5e-4, warmup=40)
+    clips: int = 8
+    queries: int = 6
+    questions: int = 6
+    captions: int = 1
+    standing: int = 4
+    truncated: float = 0.3
+    insertion: Literal["random", "end"] = "random"
+    informative: Literal["all", "one"] = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A staged training of one model."""
 
@@ -81,6 +96,7 @@ class Recipe:
     pool: Pool = Pool()
     grounding: Grounding = Grounding()
     language: Language = Language()
+    dialogue: Dialogue = Dialogue()
     calibration: int = 80  # scenes of the validation split
 
 
@@ -146,6 +162,7 @@ _STAGES: dict[str, type] = {
     "pool": Pool,
     "grounding": Grounding,
     "language": Language,
+    "dialogue": Dialogue,
     "optimiser": Optimiser,
 }
 
@@ -160,7 +177,7 @@ def _absurd(item: Any, prefix: str) -> list[str]:
             continue
         elif f.name == "truncated":
             errors += [] if 0 <= value <= 1 else [f"{name}: {value} is not a share from 0 to 1"]
-        elif f.name in ("seed", "warmup", "weight_decay", "loaders", "workers", "captions"):
+        elif f.name in ("seed", "warmup", "weight_decay", "loaders", "workers", "captions", "standing"):
             errors += [] if value >= 0 else [f"{name}: {value} is negative"]
         elif not value > 0 or value != value or value == float("inf"):
             errors.append(f"{name}: {value} is not a positive number")

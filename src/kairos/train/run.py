@@ -4,6 +4,7 @@
     pool        clips rendered once, kept as tower features
     grounding   Fuseformer and query track: relevance, spans, presence
     language    all of it, with answers and captions
+    dialogue    standing queries as duets, for the track's heads and the context's
     calibration two thresholds, from the validation split
 
 What a stage made stands in `OUT/<stage>/done.safetensors`; the model, ready to load, in `OUT/model`.
@@ -11,6 +12,10 @@ What a stage made stands in `OUT/<stage>/done.safetensors`; the model, ready to 
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,16 +23,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from kairos.errors import OptionError
 from kairos.model.config import KairosConfig
 from kairos.model.kairos import KairosModel, count_parameters
 from kairos.model.loading import save
 from kairos.model.words import word_tokenizer
+from kairos.timeline.files import atomic_write
 from kairos.train.calibrate import calibrate
 from kairos.train.loop import Progress, fit
 from kairos.train.objectives import QueryLoss
 from kairos.train.perception import PerceptionBatches, PerceptionLoss
 from kairos.train.pool import Pool, fill
-from kairos.train.queries import QueryBatches
+from kairos.train.queries import Counts, QueryBatches
 from kairos.train.recipe import Optimiser, Recipe, load_recipe
 from kairos.world.language import ABSENT_TEXT, vocabulary
 from kairos.world.lexicon import COLOUR_NAMES, PHRASES, SHAPES
@@ -78,6 +85,11 @@ def plan(recipe: Recipe) -> dict[str, Any]:
                 "queries a step": recipe.language.clips
                 * (recipe.language.queries + recipe.language.questions + recipe.language.captions),
             },
+            {
+                "name": "dialogue",
+                "steps": recipe.dialogue.optimiser.steps,
+                "duets a step": recipe.dialogue.clips * recipe.dialogue.standing,
+            },
         ],
     }
 
@@ -86,6 +98,7 @@ def run(
     recipe: str | Path | Recipe,
     out: str | Path = "runs/embedded",
     *,
+    start: str | Path | None = None,
     resume: bool = True,
     dry_run: bool = False,
     device: str = "cpu",
@@ -93,10 +106,9 @@ def run(
 ) -> dict[str, Any]:
     """Train by a recipe into `out`; goes on where a killed run stopped. Returns the plan and where the model is.
 
-    With `resume=False` an `out` that holds a run already is refused.
+    With `resume=False` an `out` that holds a run already is refused. `start` is another run's folder: what it has finished
+    before the first stage that the two recipes differ in is taken over. Raises ConfigError, OptionError.
     """
-    from kairos.errors import OptionError
-
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     out = Path(out)
     result = plan(recipe) | {"out": str(out), "device": device}
@@ -107,20 +119,24 @@ def run(
             f"{out}: holds a run already; name another --out, or resume it", option="--out", value=str(out)
         )
     out.mkdir(parents=True, exist_ok=True)
+    if start is not None:
+        result["taken"] = take(recipe, Path(start), out)
+    with atomic_write(out / "recipe.json") as file:
+        json.dump(dataclasses.asdict(recipe), file, indent=1)
     torch.set_num_threads(recipe.threads)
     model = build(recipe)
     _perceive(recipe, model, out, device, progress)
     pool = _pool(recipe, model, out, device, progress)
     torch.manual_seed(recipe.seed)  # the same whether the stages before were done now or loaded
     loss = QueryLoss(model)
-    g, s = recipe.grounding, recipe.language
+    g, s, d = recipe.grounding, recipe.language, recipe.dialogue
     _stage(
         recipe,
         "grounding",
         loss,
         pool,
         g.optimiser,
-        (g.clips, (g.queries, 0, 0), g.truncated),
+        (g.clips, Counts(g.queries), g.truncated),
         out,
         device,
         progress,
@@ -131,16 +147,62 @@ def run(
         loss,
         pool,
         s.optimiser,
-        (s.clips, (s.queries, s.questions, s.captions), s.truncated),
+        (s.clips, Counts(s.queries, s.questions, s.captions), s.truncated),
         out,
         device,
         progress,
+    )
+    _stage(
+        recipe,
+        "dialogue",
+        loss,
+        pool,
+        d.optimiser,
+        (d.clips, Counts(d.queries, d.questions, d.captions, d.standing), d.truncated),
+        out,
+        device,
+        progress,
+        insertion=d.insertion,
+        informative=d.informative,
     )
     model.cpu().eval()
     report = None if progress is None else (lambda done, total: progress("calibration", done, total, {}))
     result |= calibrate(model, recipe.calibration, report)
     save(model, out / "model")
     return result | {"model": str(out / "model")}
+
+
+def take(recipe: Recipe, start: Path, out: Path) -> list[str]:
+    """Take over from the run in `start` each stage up to the first that differs or is not finished; returns their names."""
+    try:
+        theirs = json.loads((start / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{start} holds no run to start from", option="--from", value=str(start)) from error
+    ours = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    taken: list[str] = []
+    if any(ours[key] != theirs.get(key) for key in ("seed", "model")):
+        return taken
+    for stage in ("perception", "pool", "grounding", "language", "dialogue"):
+        files = sorted((start / stage).glob("clips-*.safetensors" if stage == "pool" else "done.safetensors"))
+        if ours[stage] != theirs.get(stage) or not files:
+            break
+        (out / stage).mkdir(exist_ok=True)
+        for file in files:
+            _share(file, out / stage / file.name)
+        taken.append(stage)
+    return taken
+
+
+def _share(source: Path, target: Path) -> None:
+    """The same file in two places, or a copy where the disk has no links."""
+    if target.exists():
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        part = target.with_suffix(".part")
+        shutil.copyfile(source, part)
+        part.replace(target)
 
 
 def _perceive(recipe: Recipe, model: KairosModel, out: Path, device: str, progress: Progress | None) -> None:
@@ -173,10 +235,11 @@ def _stage(
     loss: QueryLoss,
     pool: Pool,
     optimiser: Optimiser,
-    shape: tuple[int, tuple[int, int, int], float],
+    shape: tuple[int, Counts, float],
     out: Path,
     device: str,
     progress: Progress | None,
+    **ways: str,
 ) -> None:
     clips, counts, truncated = shape
     model = loss.model
@@ -184,7 +247,17 @@ def _stage(
 
     def batches(first: int) -> QueryBatches:
         return QueryBatches(
-            pool, model.words, model.config.fps, seed, clips, counts, truncated, first, optimiser.steps
+            pool,
+            model.words,
+            model.config.fps,
+            seed,
+            clips,
+            counts,
+            truncated,
+            first,
+            optimiser.steps,
+            model.config.context_tokens,
+            **ways,
         )
 
     _once(out / name, loss, lambda: _fit(recipe, name, loss, batches, optimiser, out, device, progress))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kairos.timeline.files import atomic_path, atomic_write
-from kairos.world.language import Query, Speaker
+from kairos.world.language import Query, Speaker, Standing
 from kairos.world.raster import boxes_at, render
 from kairos.world.sampling import sample_scene
 from kairos.world.scene import Scene, states_at
@@ -23,7 +23,7 @@ from kairos.world.sound import waveform
 
 SIZE_PX, RATE_FPS = 256, 24
 TRACK_FPS, MASK_FPS = 8.0, 2.0
-GROUND, ASK = 12, 14  # queries and questions a clip
+GROUND, ASK, WATCH = 12, 14, 4  # queries, questions and standing queries a clip
 _CHUNK = 96  # frames drawn at once
 
 
@@ -100,6 +100,11 @@ def queries(scene: Scene) -> list[Query]:
     return [*speaker.ground(GROUND), *speaker.ask(ASK), *speaker.caption(len(scene.events))]
 
 
+def standing(scene: Scene) -> list[Standing]:
+    """The standing queries of a scene's labels, the same each time."""
+    return Speaker(scene, np.random.default_rng((scene.seed, 6))).watch(WATCH)
+
+
 def records(scene: Scene, name: str) -> Iterator[dict[str, Any]]:
     """The labels of a scene, record by record."""
     yield {
@@ -132,6 +137,9 @@ def records(scene: Scene, name: str) -> Iterator[dict[str, Any]]:
             else {"query": q.query} | ({"text": q.text} if q.kind == "ask" else {})
         )
         yield {"kind": q.kind, **said, "moments": moments, "tags": list(q.tags)}
+    for s in standing(scene):
+        told = [{"start": a, "end": b, "label": text} for (a, b), text in s.answers]
+        yield {"kind": "watch", "query": s.query, "moments": told, "tags": list(s.tags)}
     yield from _places(scene)
 
 

@@ -20,14 +20,15 @@ from kairos.world.lexicon import (
     SIZES,
     SOUNDS,
 )
-from kairos.world.questions import ANSWER_KINDS, Questions
+from kairos.world.questions import ANSWER_KINDS
 from kairos.world.scene import Event, Scene
+from kairos.world.standing import Standing, Watching
 from kairos.world.wording import ABSENT_TEXT, Query
 
-__all__ = ["ABSENT_TEXT", "ANSWER_KINDS", "Query", "Speaker", "all_queries", "vocabulary"]
+__all__ = ["ABSENT_TEXT", "ANSWER_KINDS", "Query", "Speaker", "Standing", "all_queries", "vocabulary"]
 
 
-class Speaker(Questions):
+class Speaker(Watching):
     """Says all kinds of things about one scene."""
 
     def caption(self, count: int) -> list[Query]:
@@ -68,6 +69,7 @@ def vocabulary() -> list[str]:
         "when does the ? find the moment when for the time before after while the is heard a an something it",
         "how many times does how long does about seconds which sound which object what does do first last yes no nothing",
         "describe when something",
+        "tell me what whenever happens narrate the video which objects do a sound is heard",
     ):
         words |= set(text.split())
     return sorted(words)

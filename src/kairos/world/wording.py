@@ -222,7 +222,16 @@ class Wording:
             for look in ((t.colour, o.shape), (t.colour, self._pick(SHAPES)))
             if look not in looks and (self.any_pair or look not in HELD_OUT_LOOKS)
         ]
-        return (f"the {' '.join(self._pick(near))}", kind) if near else None
+        return (self._nearly(*self._pick(near)), kind) if near else None
+
+    def _nearly(self, colour: str, shape: str) -> str:
+        """The name of a thing that is not there, as often in part as the names of things that are."""
+        parts = []
+        if self._chance(0.3):
+            seen = {t.colour for t in self.scene.things} | {e.colour for e in self.scene.events}
+            parts += [] if colour in seen else [f"the {colour} object"]
+            parts += [] if shape in {t.shape for t in self.scene.things} else [f"the {shape}"]
+        return self._pick(parts) if parts else f"the {colour} {shape}"
 
     def _false_words(self, who: str, kind: str, tail: str = "") -> str:
         third, base = self._pick(PHRASES[kind])

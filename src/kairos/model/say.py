@@ -1,0 +1,75 @@
+"""Words from evidence: many answers at once, each greedy, each from its own query, frames and moments.
+
+Shapes: R rows (answers), T ticks, L query words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kairos.model.kairos import KairosModel
+from kairos.model.names import Frames
+from kairos.model.track import Final
+from kairos.model.words import SAY, SPECIAL
+
+
+@dataclass
+class Ground:
+    """What answers stand on; rows of R, one query each, of which the first `ticks` (R,) ticks count."""
+
+    words: Tensor  # (R, L), padded with zeros
+    frames: Frames  # (R, T, ...)
+    ticks: Tensor
+    final: Final  # (R, 1, ...)
+    looked: Tensor  # (R, 1, T, W)
+    spans: Tensor | None = None  # (R, 1, T): points at the evidence instead of relevance
+
+
+@torch.inference_mode()
+def say(model: KairosModel, ground: Ground, max_words: int) -> list[tuple[str, float]]:
+    """Each row's words and their mean probability."""
+    speech, tokenizer, device = model.speech, model.tokenizer, model.device
+    assert tokenizer is not None
+    frames, ticks, words = ground.frames, ground.ticks, ground.words
+    evidence = speech.evidence(ground.final, ground.looked, frames.states, ticks[:, None], ground.spans)
+    weight, context = evidence.weight, model.config.context_ticks
+    if frames.states.shape[1] > context:  # the decoder reads the ticks that matter most, in order
+        keep = weight[:, 0].topk(context, 1).indices.sort(1).values
+        rows = torch.arange(len(keep), device=device)[:, None]
+        frames = Frames(frames.states[rows, keep], frames.names[rows, keep])
+        weight, ticks = weight[rows, 0, keep][:, None], ticks.clamp_max(context)
+    past, seen = speech.remember(frames.states), frames.states.shape[1]
+    start = torch.full((len(words), 1), SPECIAL.index(SAY), device=device)
+    rows_in = torch.cat([speech.embed(words), evidence.tokens[:, 0], speech.embed(start)], 1)
+    known = torch.ones(rows_in.shape[:2], dtype=torch.bool, device=device)
+    known[:, : words.shape[1]] = words != 0
+    mask, position = speech.layout(ticks, seen, known)
+    said: list[list[int]] = [[] for _ in words]
+    logs: list[list[float]] = [[] for _ in words]
+    going = torch.ones(len(words), dtype=torch.bool, device=device)
+    for n in range(max_words + 1):
+        hidden = speech.hidden(rows_in, mask, position, past)[:, None, -1:]
+        best = speech.words(hidden, frames, weight)[:, 0, 0].max(-1)
+        for r in going.nonzero()[:, 0].tolist():
+            logs[r].append(float(best.values[r]))
+            if int(best.indices[r]) != tokenizer.eos_token_id and n < max_words:
+                said[r].append(int(best.indices[r]))
+            else:
+                going[r] = False
+        if not going.any():
+            break
+        rows_in, position = speech.embed(best.indices[:, None]), position[:, -1:] + 1
+        mask = torch.cat([mask[:, :, -1:], torch.ones_like(mask[:, :, -1:, :1])], -1)
+    texts = (str(tokenizer.decode(row)) for row in said)
+    return [(text, float(torch.tensor(p).mean().exp())) for text, p in zip(texts, logs, strict=True)]
+
+
+def padded(rows: list[list[int]], device: torch.device) -> Tensor:
+    """Word ids (R, L) of rows of several lengths."""
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+    return ids.to(device)
