@@ -16,6 +16,8 @@ __all__ = [
     "MAX_RATE_HZ",
     "MAX_SIDE_PX",
     "Requests",
+    "check_fps",
+    "check_number",
     "check_rate",
     "check_size",
     "check_span",
@@ -58,11 +60,7 @@ class Requests:
             assert max_frames is not None
             fps = max_frames / length
             return cls(start, fps, phase, max_frames)
-        fps = check_number(fps, "fps")
-        if not 0.0 < fps <= MAX_FPS:
-            raise OptionError(
-                f"fps must be above 0 and at most {MAX_FPS:g}, not {fps:g}", option="fps", value=fps
-            )
+        fps = check_fps(fps)
         # The smallest k that is not inside any more; the tolerance keeps 20.0 s * 2 fps at 40 in spite of rounding.
         count = max(0, math.ceil(length * fps - phase - 1e-9))
         if max_frames is not None and count > max_frames:
@@ -93,6 +91,16 @@ def check_number(value: object, option: str) -> float:
     if not math.isfinite(result):
         raise OptionError(f"{option} must be finite, not {result}", option=option, value=value)
     return result
+
+
+def check_fps(value: object, option: str = "fps") -> float:
+    """Returns a rate of frames per second."""
+    fps = check_number(value, option)
+    if not 0.0 < fps <= MAX_FPS:
+        raise OptionError(
+            f"{option} must be above 0 and at most {MAX_FPS:g}, not {fps:g}", option=option, value=value
+        )
+    return fps
 
 
 def check_span(start: object, end: object, duration: float, inside: bool = True) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from kairos.video.source import Source, open_container
 if TYPE_CHECKING:
     from av import AudioFrame, AudioResampler
 
-__all__ = ["blocks", "mono", "pieces"]
+__all__ = ["Stretches", "blocks", "mono", "pieces"]
 
 Samples = NDArray[np.float32]
 
@@ -90,21 +90,41 @@ def _resampled(
     source: Source, damage: Damage, start: float, end: float, rate: int
 ) -> Iterator[tuple[float, Samples]]:
     """Yields (time of the first sample, samples at `rate`) of each contiguous stretch of sound, piece by piece."""
-    run: _Run | None = None
+    stretches = Stretches(rate, start)
     with closing(_decoded(source, damage, start)) as decoded:
         for time, samples, own_rate in decoded:
-            if run is not None and (own_rate != run.own_rate or abs(time - run.next_time) > JITTER_S):
-                yield from run.flush()
-                run = None
             if time >= end:
                 break
-            if run is None:
-                skip = _on_grid((time - start) * own_rate, own_rate / rate)
-                samples, time = samples[skip:], time + skip / own_rate
-                run = _Run(time, own_rate, rate)
-            yield from run.add(samples)
-    if run is not None:
-        yield from run.flush()
+            yield from stretches.add(time, samples, own_rate)
+    yield from stretches.flush()
+
+
+class Stretches:
+    """Resamples decoded pieces to `rate` Hz on the grid that starts at `start` seconds, one contiguous stretch after another.
+
+    `chunk_s` is how much is resampled at once, in seconds: more is faster, less is sooner.
+    """
+
+    def __init__(self, rate: int, start: float = 0.0, chunk_s: float = CHUNK_S) -> None:
+        self._rate, self._start, self._chunk_s = rate, start, chunk_s
+        self._run: _Run | None = None
+
+    def add(self, time: float, samples: Samples, own_rate: int) -> Iterator[tuple[float, Samples]]:
+        """Takes samples at `own_rate` that start at `time`; yields (time of the first sample, samples at the rate)."""
+        run = self._run
+        if run is not None and (own_rate != run.own_rate or abs(time - run.next_time) > JITTER_S):
+            yield from self.flush()
+        if self._run is None:
+            skip = _on_grid((time - self._start) * own_rate, own_rate / self._rate)
+            samples, time = samples[skip:], time + skip / own_rate
+            self._run = _Run(time, own_rate, self._rate, self._chunk_s)
+        yield from self._run.add(samples)
+
+    def flush(self) -> Iterator[tuple[float, Samples]]:
+        """Ends the stretch; yields what the resampler still holds."""
+        run, self._run = self._run, None
+        if run is not None:
+            yield from run.flush()
 
 
 def _on_grid(offset: float, step: float) -> int:
@@ -116,10 +136,11 @@ def _on_grid(offset: float, step: float) -> int:
 class _Run:
     """A stretch of sound without a hole: one resampler, one origin of time."""
 
-    def __init__(self, time: float, own_rate: int, rate: int) -> None:
+    def __init__(self, time: float, own_rate: int, rate: int, chunk_s: float) -> None:
         from av import AudioResampler
 
         self.own_rate = own_rate
+        self._chunk_s = chunk_s
         self._origin = time
         self._rate = rate
         self._in = self._out = 0
@@ -137,7 +158,7 @@ class _Run:
         self._in += len(samples)
         self._held.append(samples)
         self._held_count += len(samples)
-        if self._held_count >= CHUNK_S * self.own_rate:
+        if self._held_count >= self._chunk_s * self.own_rate:
             yield from self._convert(last=False)
 
     def flush(self) -> Iterator[tuple[float, Samples]]:

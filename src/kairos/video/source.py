@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-__all__ = ["MAX_DURATION_S", "MAX_PIXELS", "Source", "open_container"]
+__all__ = ["FORMATS", "MAX_DURATION_S", "MAX_PIXELS", "Source", "best_stream", "open_container", "start_of"]
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpegtsraw,mpeg,mpegvideo,flv,live_flv,asf,ogg,gif,h264,hevc,"
@@ -85,8 +85,8 @@ class Source:
 
     @classmethod
     def _from(cls, path: str, container: InputContainer) -> Source:
-        picture = cast("VideoStream | None", _best(container, "video"))
-        sound = cast("AudioStream | None", _best(container, "audio"))
+        picture = cast("VideoStream | None", best_stream(container, "video"))
+        sound = cast("AudioStream | None", best_stream(container, "audio"))
         if picture is None:
             what = "only sound" if sound is not None else "no stream that can be decoded"
             raise VideoError(
@@ -97,7 +97,7 @@ class Source:
             raise VideoError(
                 f"{path} claims a picture of {width} x {height} pixels", path=path, hint="the file is broken"
             )
-        start = _start(container, picture, sound)
+        start = start_of(container, picture, sound)
         picture_end = _end(picture, start)
         if picture_end is not None and "mp4" in container.format.name:
             picture_end = max(picture_end, _last_end(container, picture, start))
@@ -164,7 +164,7 @@ def _check_file(path: str) -> None:
         raise VideoError(f"{path} may not be read", path=path, hint="check its permissions")
 
 
-def _best(container: InputContainer, kind: str) -> Stream | None:
+def best_stream(container: InputContainer, kind: str) -> Stream | None:
     """FFmpeg's choice of stream; cover pictures and streams without a decoder do not count."""
     found = container.streams.best(kind)  # type: ignore[arg-type]
     candidates = [found] if found is not None else []
@@ -181,7 +181,7 @@ def _is_cover(stream: Stream) -> bool:
     return Disposition.attached_pic in stream.disposition
 
 
-def _start(container: InputContainer, picture: Stream, sound: Stream | None) -> Fraction:
+def start_of(container: InputContainer, picture: Stream, sound: Stream | None) -> Fraction:
     """The container's start; the stream that starts there says it exactly, the container only to the microsecond."""
     exact = [
         Fraction(stream.start_time) * stream.time_base
