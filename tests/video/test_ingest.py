@@ -34,9 +34,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def stream(make_clip: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of a transport stream that starts at 7 s, with a beep."""
+    """Two seconds of a transport stream that starts at 100 s, with a beep."""
     path = tmp_path_factory.mktemp("stream") / "stream.ts"
-    return make_clip(path, range(50), gop=10, offset_s=7, sound_s=2.0, beeps=[(0.6, 1.1)], sound_codec="mp2")
+    return make_clip(
+        path, range(50), gop=10, offset_s=100, sound_s=2.0, beeps=[(0.6, 1.1)], sound_codec="mp2"
+    )
 
 
 @pytest.fixture(scope="module")
