@@ -90,7 +90,7 @@ def same_replies(some, others):
 # one row ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("attention", ["kairos_grouped", "eager", "sdpa"])
+@pytest.mark.parametrize("attention", [None, "kairos_grouped", "eager", "sdpa"])
 def test_a_conversation_is_what_is_written(model, ticks, attention):
     context = Context(model, attention=attention)
     row = context.open(ASK, system=OTHER)
@@ -192,9 +192,10 @@ def talk(context, ticks, rows, *, batch):
     return {n: torch.cat(s) for n, s in states.items()}, dict(zip(at, said, strict=True))
 
 
-@pytest.mark.parametrize("window", [None, 4, 7])
-def test_rows_in_one_batch_are_rows_apart(model, ticks, window):
-    states, said = talk(Context(model, window=window), ticks, ("ask", "long", "late"), batch=True)
+@pytest.mark.parametrize(("window", "attention"), [(None, None), (4, None), (7, "kairos_grouped")])
+def test_rows_in_one_batch_are_rows_apart(model, ticks, window, attention):
+    together = Context(model, window=window, attention=attention)
+    states, said = talk(together, ticks, ("ask", "long", "late"), batch=True)
     for name in ("ask", "long", "late"):
         own, words = talk(Context(model, window=window), ticks, (name,), batch=False)
         torch.testing.assert_close(states[name], own[name], **CLOSE)

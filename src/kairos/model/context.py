@@ -31,6 +31,7 @@ from transformers import AttentionInterface
 
 from kairos.errors import InputError, OptionError
 from kairos.model.cache import NEVER, Slots, Turn
+from kairos.model.llama import SlotLlama
 from kairos.model.words import END, SAY, SPECIAL, STREAM, SYSTEM, USER
 
 if TYPE_CHECKING:
@@ -111,17 +112,21 @@ class Mark:
 class Context:
     """Conversations about one stream of ticks, in the decoder of a model. Not for several threads at once.
 
-    `window` is how many ticks are remembered at least (None: all), `attention` an implementation of `transformers`, by default
-    a fused one that gives what the plain one does up to float32 rounding. Raises OptionError.
+    `window` is how many ticks are remembered at least (None: all). `attention` is an implementation of `transformers`; by
+    default all is as quick as it can be (`llama.py`, or fused attention for other decoders), with the same numbers up to
+    float32 rounding. Weights must not change while a context is in use. Raises OptionError.
     """
 
-    def __init__(self, model: KairosModel, *, window: int | None = None, attention: str = GROUPED) -> None:
+    def __init__(
+        self, model: KairosModel, *, window: int | None = None, attention: str | None = None
+    ) -> None:
         if window is not None and window < 1:
             raise OptionError(f"a window of {window} ticks is impossible", option="window", value=window)
         decoder = model.speech.decoder
         self.window = window
         self._embed, self._lm_head = decoder.get_input_embeddings(), decoder.lm_head
-        self._decoder = sharing(decoder.model, attention)
+        self._decoder = sharing(decoder.model, attention or GROUPED)
+        self._quick = SlotLlama(decoder.model) if not attention and SlotLlama.fits(decoder.model) else None
         self._turning = None if window is None else _Turning(self._decoder)
         layers = decoder.config.num_hidden_layers
         self._held = _Held(Slots(layers, 0, _FIRST, self._embed.weight))
@@ -405,6 +410,8 @@ class Context:
     ) -> Tensor:
         """Decoder states of inputs (R, n, E) that go into the slots from `start` on, causal unless a mask is given."""
         n = inputs.shape[1]
+        if self._quick is not None:
+            return self._quick(inputs, position, held.slots.at(rows, start), mask)
         if mask is None:
             mask = self._causal(held.slots.size, start, n) if n > 1 else None
             if held.slots.ragged:
