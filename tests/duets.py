@@ -101,8 +101,9 @@ class ColourDuet:
                     )
         return said
 
-    def scores(self, query: int) -> SimpleNamespace:
+    def scores(self, query: int, last: int | None = None) -> SimpleNamespace:
         values = np.array(self._scores[query], np.float64).reshape(-1, 3)
+        values = values if last is None else values[-last:]
         return SimpleNamespace(times=values[:, 0], relevance=values[:, 1], informative=values[:, 2])
 
     def end(self, duration_s: float) -> None:

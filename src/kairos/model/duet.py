@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,11 +128,12 @@ class Duet:
     def queries(self) -> list[str]:
         return [s.text for s in self._standing]
 
-    def scores(self, query: int) -> Scores:
-        """Causal scores of a standing query since it was put, or of the last `window` ticks."""
+    def scores(self, query: int, last: int | None = None) -> Scores:
+        """Causal scores of a standing query since it was put, of the last `window` ticks, or of the `last` so many."""
         standing = self._standing[query]
-        values = np.array(standing.scores, np.float64).reshape(-1, 2)
-        return Scores(np.array(standing.times, np.float64), values[:, 0], values[:, 1])
+        skipped = 0 if last is None else max(0, len(standing.times) - last)
+        values = np.array([*islice(standing.scores, skipped, None)], np.float64).reshape(-1, 2)
+        return Scores(np.array([*islice(standing.times, skipped, None)]), values[:, 0], values[:, 1])
 
     def _at(self, ticks: int) -> float:
         seen = ticks / self.model.config.fps

@@ -185,13 +185,13 @@ class Session:
         When a run of relevance above the threshold closes (or the stream ends), the pointer reads its span off the ticks seen
         so far, provided that the query is held to be present in them.
         """
-        for time, presence, final in self.closings(threshold):
-            if presence >= self.model.config.fire_threshold and (spans := self._spans(final, 0, 1)):
-                return spans[0][0], spans[0][1], time
+        for time, presence, (start, end, _) in self.closings(threshold):
+            if presence >= self.model.config.fire_threshold:
+                return start, end, time
         return None
 
-    def closings(self, threshold: float = 0.5) -> Iterator[tuple[float, float, Final]]:
-        """Each time that a run of relevance above the threshold closes: seconds, presence by then, and what the pointer saw."""
+    def closings(self, threshold: float = 0.5) -> Iterator[tuple[float, float, Span]]:
+        """Each time that a run of relevance above the threshold closes: seconds, presence by then, and the pointer's span."""
         above = self.scores.relevance > threshold
         closes = [k for k in range(1, self.ticks) if above[k - 1] and not above[k]]
         if self.ticks and above[-1]:
@@ -201,7 +201,8 @@ class Session:
             ticks = torch.tensor([[k + 1]], device=self.model.device)
             with torch.inference_mode():
                 final = self.model.track.conclude(tracked[:, :, : k + 1], ticks)
-            yield (k + 1) / self.model.config.fps, float(final.presence.sigmoid()), final
+            for span in self._spans(final, 0, 1):
+                yield (k + 1) / self.model.config.fps, float(final.presence.sigmoid()), span
 
     @torch.inference_mode()
     def _final(self) -> Final:

@@ -130,8 +130,8 @@ class Duet(Protocol):
         """Takes the next n ticks, as `Session.see` does; returns what is said after them, in the order of time."""
         ...
 
-    def scores(self, query: int) -> Scores:
-        """Of every tick since the query was put; where memory is bounded, at least of those seen last."""
+    def scores(self, query: int, last: int | None = None) -> Scores:
+        """Of the `last` so many ticks since the query was put, or of all; where memory is bounded, of those seen last."""
         ...
 
     def end(self, duration_s: float) -> None: ...

@@ -241,7 +241,7 @@ class Watch:
         return np.concatenate([silence if block is None else block for block in heard])
 
     def _score(self, number: int, standing: _Standing, ends: list[float]) -> None:
-        scores = self._duet.scores(number)
+        scores = self._duet.scores(number, last=len(ends))
         count = min(len(ends), len(scores.times))
         if not count:
             return
