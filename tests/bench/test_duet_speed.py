@@ -46,7 +46,7 @@ def loaded(monkeypatch, whole):
 def test_both_loops_hear_and_say_the_same(whole, chunk):
     ticks = torch.randn(1, 20, 8, 32, generator=torch.Generator().manual_seed(1))
     speaking = {0, 3, 4, 12, 19}
-    one = loops.plain(whole, WORDS, ticks, speaking, 5)
+    one = loops.plain(loops.plain_decoder(whole), WORDS, ticks, speaking, 5)
     other = loops.duet(whole, WORDS, ticks, speaking, 5, chunk)
     torch.testing.assert_close(one.states, other.states, atol=5e-5, rtol=0)
     assert one.said == other.said
@@ -57,7 +57,8 @@ def test_both_loops_hear_and_say_the_same(whole, chunk):
 
 def test_what_is_said_leaves_the_plain_loop_as_it_was(whole):
     ticks = torch.randn(1, 6, 8, 32, generator=torch.Generator().manual_seed(1))
-    silent, speaking = (loops.plain(whole, WORDS, ticks, x, 5) for x in (set(), {0, 1, 4}))
+    decoder = loops.plain_decoder(whole)
+    silent, speaking = (loops.plain(decoder, WORDS, ticks, x, 5) for x in (set(), {0, 1, 4}))
     torch.testing.assert_close(silent.states, speaking.states, atol=1e-6, rtol=0)
 
 

@@ -88,8 +88,7 @@ def test_more_room_holds_the_same(decoder):
     assert more.ragged
     for old, new in zip(slots.layers, more.layers, strict=True):
         torch.testing.assert_close(new.keys[:2, :, :6], old.keys[:, :, :6], atol=0, rtol=0)
-        assert not new.keys[:, :, 6:].any()
-        assert not new.values[2].any()
+        assert not new.values[2, :, :6].any()
     assert Slots(2, 0, 8, torch.zeros(1)).resized(1, 8, 0).layers[0].keys is None
 
 
@@ -102,5 +101,4 @@ def test_picked_slots_are_the_first_and_turned(decoder):
         for r in range(2):
             assert torch.equal(new.keys[r, :, :2], -old.keys[r][:, index[r]])
             assert torch.equal(new.values[r, :, :2], old.values[r][:, index[r]])
-        assert not new.keys[:, :, 2:].any()
     assert (picked.size, picked.ragged) == (8, True)

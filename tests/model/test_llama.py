@@ -101,3 +101,13 @@ def test_what_does_not_fit_is_left_to_transformers(monkeypatch):
     assert not SlotLlama.fits(wrapped)
     monkeypatch.setattr("kairos.model.llama._MOST", 1000)
     assert not SlotLlama.fits(decoder_of())
+
+
+@torch.no_grad()
+def test_weights_that_change_are_joined_anew():
+    decoder = decoder_of()
+    quick = SlotLlama.of(decoder)
+    assert SlotLlama.of(decoder) is quick
+    decoder.layers[0].self_attn.k_proj.weight.mul_(2.0)
+    assert SlotLlama.of(decoder) is not quick
+    assert SlotLlama.of(decoder_of(model_type="qwen2")) is None

@@ -92,9 +92,9 @@ def _loops(model: KairosModel, seed: int, raced: Race) -> Iterator[Measure]:
     """Both loops over the same ticks, how long they take and what they come to."""
     import torch
 
-    from kairos.bench.loops import Plain, duet, plain
+    from kairos.bench.loops import Plain, duet, plain, plain_decoder
 
-    words = _queries(model)[0]
+    words, decoder = _queries(model)[0], plain_decoder(model)
     pairs: list[tuple[Heard, Heard]] = []
     for name, tokens, share, chunk, floor in LOOPS:
         ticks = _ticks(model, TICKS, tokens, seed)
@@ -104,7 +104,7 @@ def _loops(model: KairosModel, seed: int, raced: Race) -> Iterator[Measure]:
         def one(
             ticks: Tensor = ticks, speaking: set[int] = speaking, heard: dict[str, Heard] = heard
         ) -> None:
-            heard["plain"] = plain(model, words, ticks, speaking, WORDS)
+            heard["plain"] = plain(decoder, words, ticks, speaking, WORDS)
 
         def other(
             ticks: Tensor = ticks,
@@ -124,7 +124,7 @@ def _loops(model: KairosModel, seed: int, raced: Race) -> Iterator[Measure]:
     def from_pixels() -> None:
         from kairos.model.intake import Intake
 
-        loop, names = Plain(model, words), model.speech.embed(model.speech.names)
+        loop, names = Plain(decoder, words), model.speech.embed(model.speech.names)
         for fused in Intake(model).see(frames, None, 1):
             model.stream.scores(loop.see(model.stream.tokens(fused, names)))
 

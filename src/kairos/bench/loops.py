@@ -24,7 +24,7 @@ from kairos.model.words import END, SAY, SPECIAL, STREAM, USER
 if TYPE_CHECKING:
     from kairos.model.kairos import KairosModel
 
-__all__ = ["ATTENTION", "Heard", "Plain", "duet", "plain", "race"]
+__all__ = ["ATTENTION", "Heard", "Plain", "duet", "plain", "plain_decoder", "race"]
 
 ATTENTION = "sdpa"
 """Of the plain loop: what `transformers` takes by itself."""
@@ -39,10 +39,10 @@ class Heard:
 
 
 class Plain:
-    """The published loop, one tick at a time."""
+    """The published loop, one tick at a time, in a causal language model of `transformers`."""
 
-    def __init__(self, model: KairosModel, words: Sequence[int]) -> None:
-        self._decoder: Any = sharing(model.speech.decoder, ATTENTION)
+    def __init__(self, decoder: Any, words: Sequence[int]) -> None:
+        self._decoder = decoder
         self._past = DynamicCache()
         self._read([SPECIAL.index(USER), *words, SPECIAL.index(END), SPECIAL.index(STREAM)])
 
@@ -70,10 +70,15 @@ class Plain:
         return out.last_hidden_state, self._decoder.lm_head(out.last_hidden_state)
 
 
+def plain_decoder(model: KairosModel) -> Any:
+    """The model's language model as the plain loop calls it."""
+    return sharing(model.speech.decoder, ATTENTION)
+
+
 @torch.inference_mode()
-def plain(model: KairosModel, words: Sequence[int], ticks: Tensor, speaking: set[int], most: int) -> Heard:
+def plain(decoder: Any, words: Sequence[int], ticks: Tensor, speaking: set[int], most: int) -> Heard:
     """The published loop over ticks (1, T, M, E), that speaks after those of `speaking`."""
-    loop, states, said = Plain(model, words), [], []
+    loop, states, said = Plain(decoder, words), [], []
     for k in range(ticks.shape[1]):
         states.append(loop.see(ticks[:, k : k + 1]))
         if k in speaking:

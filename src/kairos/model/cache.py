@@ -1,8 +1,8 @@
 """Keys and values of a conversation, in place: slots that are there before they are needed, for rows of several lengths.
 
 A `Cache` of `transformers` for any decoder. What a forward adds is written into the next slots, and attention reads a view of
-all slots until then: nothing is joined or copied. Where a row has nothing in a slot, `absent` is very low, an additive mask;
-the order of slots means nothing to attention, as positions are in the keys.
+all slots until then: nothing is joined or copied. Where a row has nothing in a slot, `absent` is very low, an additive mask,
+and the slot holds some number. The order of slots means nothing to attention, as positions are in the keys.
 
 Shapes: R rows, H key heads, N slots, K head width.
 """
@@ -41,9 +41,9 @@ class SlotLayer(CacheLayerMixin):
         self.place, self.rows, self.size = place, rows, size
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Zeros: a slot that is masked has no weight, and no weight times what is not a number is not a number."""
+        """Memory that is not touched before it is needed, which is most of the price of a new piece."""
         self.keys, self.values = (
-            x.new_zeros(self.rows, x.shape[1], self.size, x.shape[3]) for x in (key_states, value_states)
+            x.new_empty(self.rows, x.shape[1], self.size, x.shape[3]) for x in (key_states, value_states)
         )
         self.is_initialized = True
 
@@ -93,6 +93,13 @@ class Slots(Cache):
             self.absent[row, ..., start:end] = NEVER
             self.ragged = True
 
+    def blank(self, rows: slice, start: int, end: int) -> None:
+        """Zeros from one slot up to another: no weight times what is not a number would not be zero."""
+        for layer in self.layers:
+            if layer.is_initialized:
+                layer.keys[rows, :, start:end] = 0.0
+                layer.values[rows, :, start:end] = 0.0
+
     def resized(self, rows: int, size: int, used: int) -> Slots:
         """More rows and slots, of which `used` slots are taken over; this one stays as it is."""
         new = Slots(len(self.layers), rows, size, self.absent)
@@ -103,6 +110,7 @@ class Slots(Cache):
                 layer.lazy_initialization(old.keys, old.values)
                 layer.keys[: self.rows, :, :used] = old.keys[:, :, :used]
                 layer.values[: self.rows, :, :used] = old.values[:, :, :used]
+        new.blank(slice(self.rows, rows), 0, used)
         return new
 
     def picked(self, index: Tensor, absent: Tensor, turn: Turn) -> Slots:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kairos.model.kairos import KairosModel
 
 ROLES = {"system": SYSTEM, "user": USER, "assistant": SAY}
-_FIRST, _STEP = 256, 256  # slots to begin with, and at least as many more where a bounded context needs more
+_FIRST, _STEP = 1024, 256  # slots to begin with, and at least as many more where a bounded context needs more
 
 WordsOf = Callable[[Tensor, Tensor], Tensor]
 """States (n, 1, E) of the newest tokens, and of which replies they are (n,) -> log-probabilities (n, vocabulary)."""
@@ -125,8 +125,8 @@ class Context:
         decoder = model.speech.decoder
         self.window = window
         self._embed, self._lm_head = decoder.get_input_embeddings(), decoder.lm_head
-        self._decoder = sharing(decoder.model, attention or GROUPED)
-        self._quick = SlotLlama(decoder.model) if not attention and SlotLlama.fits(decoder.model) else None
+        self._quick = SlotLlama.of(decoder.model) if attention is None else None
+        self._decoder = decoder.model if self._quick else sharing(decoder.model, attention or GROUPED)
         self._turning = None if window is None else _Turning(self._decoder)
         layers = decoder.config.num_hidden_layers
         self._held = _Held(Slots(layers, 0, _FIRST, self._embed.weight))
@@ -181,6 +181,7 @@ class Context:
         self._reserve(self._held, self._held.rows[row].end + len(ids))
         held, of = self._held, self._held.rows[row]
         start, end = of.end, of.end + len(ids)
+        held.slots.blank(slice(None), held.used, end)  # of the other rows
         position = torch.arange(of.length, of.length + len(ids), device=self._device)[None]
         inputs = self._embed(torch.tensor([ids], device=self._device))
         self._forward(held, slice(row, row + 1), start, inputs, position)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +36,7 @@ class _Layer:
 
 
 class SlotLlama:
-    """A Llama of float32 weights on a CPU. What it joins it copies, so weights that change later are not seen."""
+    """A Llama of float32 weights on a CPU. What it joins it copies, so weights that change later are not seen: see `of`."""
 
     def __init__(self, decoder: Any) -> None:
         config = decoder.config
@@ -58,6 +59,17 @@ class SlotLlama:
             )
             for layer in decoder.layers
         ]
+
+    @classmethod
+    def of(cls, decoder: nn.Module) -> SlotLlama | None:
+        """The same one for the same weights; None where the decoder does not fit."""
+        if not cls.fits(decoder):
+            return None
+        weights = [(w.data_ptr(), w._version) for w in decoder.parameters()]
+        known = _KNOWN.get(decoder)
+        if known is None or known[0] != weights:
+            known = _KNOWN[decoder] = weights, cls(decoder)
+        return known[1]
 
     @staticmethod
     def fits(decoder: nn.Module) -> bool:
@@ -120,6 +132,9 @@ class SlotLlama:
         """Attention and the logarithm of the sum that it was divided by."""
         out: tuple[Tensor, Tensor] = _flash(q, k, v, 0.0, causal, attn_mask=mask, scale=self.scale)
         return out
+
+
+_KNOWN: WeakKeyDictionary[nn.Module, tuple[list[tuple[int, int]], SlotLlama]] = WeakKeyDictionary()
 
 
 def _joined(*linears: nn.Linear) -> tuple[Tensor, Tensor | None]:
