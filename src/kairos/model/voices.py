@@ -171,10 +171,10 @@ class ContextVoice:
     @torch.inference_mode()
     def see(self, frames: Frames) -> Tensor:
         self.recent.see(frames)
-        if not self.context.rows:
-            return torch.zeros(0, frames.states.shape[1], 2)
         names = self.model.speech.embed(self.model.speech.names)
         logits = self.model.stream.scores(self.context.see(self.model.stream.tokens(frames, names)))
+        if not self.context.rows:  # nobody has asked; the context counts the ticks all the same
+            return logits
         assert self.recent.frames is not None
         kept = logits if self._logits is None else torch.cat([self._logits, logits], 1)
         self._logits = kept[:, -self.recent.frames.states.shape[1] :]
