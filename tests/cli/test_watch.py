@@ -133,6 +133,7 @@ def test_unknown_words_are_named(cli, clip):
     assert shown.code == 0
     assert shown.out.startswith('   0.0 s  this model does not know "dragon"')
     assert "0 frames" not in shown.err
+    assert "damaged" not in shown.err  # nothing was watched, so nothing is known of the file
 
 
 def test_grounding_ends_in_an_answer(cli, clip):

@@ -193,8 +193,10 @@ class Watch:
                     self._see(ticks)
                 elif self._error is not None:
                     raise self._error
-                elif self._live.over or not self._standing:
+                elif self._live.over:
                     self._end("end")
+                elif not self._standing:  # nothing was asked that this model understands
+                    self._end("closed")
             except Exception as error:
                 self._error = error
                 self._notice(self.time, "failed", str(error))
