@@ -362,6 +362,14 @@ def test_ablations_need_models_and_the_duet(tmp_path):
     assert end.value.code == 2
 
 
+def test_models_are_found_in_folders_and_in_runs(tmp_path):
+    for folder in ("end", "one/model", "half/pool"):
+        (tmp_path / folder).mkdir(parents=True)
+    for model in ("end", "one/model"):
+        (tmp_path / model / "config.json").touch()
+    assert models_in(tmp_path) == {"end": tmp_path / "end", "one": tmp_path / "one" / "model"}
+
+
 def test_a_timeline_of_standing_queries_can_be_written_and_read(clips, model, tmp_path):
     (answers,) = told_by(model, "m1", TRACK, clips[:1], tmp_path, silence, "")
     assert Timeline.from_jsonl(Timeline(answers).to_jsonl()).answers == tuple(answers)

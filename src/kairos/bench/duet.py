@@ -147,10 +147,11 @@ def run(
 
 
 def models_in(folder: Path) -> dict[str, Path]:
-    """The models in the sub-folders of a folder, by name. Raises OptionError where there is none."""
-    found = {path.parent.name: path.parent for path in sorted(folder.glob("*/config.json"))}
+    """The models in the sub-folders of a folder, or of the runs in them, by name. Raises OptionError where there is none."""
+    paths = sorted([*folder.glob("*/config.json"), *folder.glob("*/model/config.json")])
+    found = {path.relative_to(folder).parts[0]: path.parent for path in paths}
     if not found:
-        hint = "name a folder whose sub-folders each hold a model (config.json, *.safetensors)"
+        hint = "name a folder whose sub-folders each hold a model (config.json, *.safetensors), or a run with one"
         raise OptionError(f"{folder}: no models here", option="ablations", value=str(folder), hint=hint)
     return found
 
