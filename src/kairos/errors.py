@@ -99,8 +99,8 @@ class OptionError(InputError):
         super().__init__(message, hint=hint)
 
 
-class ConfigError(InputError):
-    """A configuration with wrong keys or values. `errors` lists every one of them, not only the first."""
+class _ListingError(InputError):
+    """A file with several things wrong: `errors` lists every one of them, not only the first."""
 
     def __init__(
         self,
@@ -115,20 +115,12 @@ class ConfigError(InputError):
         super().__init__(message, hint=hint)
 
 
-class AnnotationError(InputError):
-    """A file of annotations that cannot be used as it is. `errors` lists every problem, with its place in the file."""
+class ConfigError(_ListingError):
+    """A configuration with wrong keys or values, all of them in `errors`."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: StrPath | None = None,
-        errors: Sequence[str] = (),
-        hint: str | None = None,
-    ) -> None:
-        self.path = None if path is None else os.fspath(path)
-        self.errors = tuple(errors)
-        super().__init__(message, hint=hint)
+
+class AnnotationError(_ListingError):
+    """A file of annotations that cannot be used as it is; `errors` has every problem, with its place in the file."""
 
 
 class ModelError(InputError):

@@ -130,3 +130,4 @@ def test_a_run_takes_over_what_two_recipes_share(recipe, tmp_path):
     assert run(again, tmp_path / "three", start=tmp_path / "one")["taken"] == []
     with pytest.raises(OptionError, match="no run"):
         run(other, tmp_path / "four", start=tmp_path / "nothing")
+    assert not (tmp_path / "four").exists()

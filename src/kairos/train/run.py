@@ -118,9 +118,9 @@ def run(
         raise OptionError(
             f"{out}: holds a run already; name another --out, or resume it", option="--out", value=str(out)
         )
-    out.mkdir(parents=True, exist_ok=True)
     if start is not None:
         result["taken"] = take(recipe, Path(start), out)
+    out.mkdir(parents=True, exist_ok=True)
     with atomic_write(out / "recipe.json") as file:
         json.dump(dataclasses.asdict(recipe), file, indent=1)
     torch.set_num_threads(recipe.threads)
@@ -186,7 +186,7 @@ def take(recipe: Recipe, start: Path, out: Path) -> list[str]:
         files = sorted((start / stage).glob("clips-*.safetensors" if stage == "pool" else "done.safetensors"))
         if ours[stage] != theirs.get(stage) or not files:
             break
-        (out / stage).mkdir(exist_ok=True)
+        (out / stage).mkdir(parents=True, exist_ok=True)
         for file in files:
             _share(file, out / stage / file.name)
         taken.append(stage)
