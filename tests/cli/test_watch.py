@@ -32,7 +32,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A process whose model sees colours, a step every now and then, and says so on stderr.
 COMMAND = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 sys.path.insert(0, {tests!r})
 import kairos
 import duets
