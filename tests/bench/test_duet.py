@@ -11,9 +11,9 @@ from fakes import COLOURS, ColourModel, ColourSession
 from painted import write_clip
 from tiny import TINY
 
-from kairos.bench import duet, run
+from kairos.bench import duet, models, run
 from kairos.bench.clips import Clip
-from kairos.bench.duet import THRESHOLDS, models_in, scored
+from kairos.bench.duet import THRESHOLDS, scored
 from kairos.bench.turns import CONTEXT, KEPT, TRACK, WHOLE, at_least, clips_of, replayed, told_by
 from kairos.cli import main
 from kairos.errors import OptionError
@@ -278,7 +278,7 @@ def test_the_floors_are_the_issue_s():
 @pytest.fixture
 def ready(clips, model, monkeypatch):
     """The command, with clips and models at hand."""
-    monkeypatch.setattr(duet, "_load", lambda path: (model, f"hash of {path}"))
+    monkeypatch.setattr(models, "load", lambda path: (model, f"hash of {path}"))
     monkeypatch.setattr(duet, "clips_of", lambda split, *rest: [c for c in clips if c.split == split])
     return model
 
@@ -344,7 +344,7 @@ def test_labels_from_before_there_were_standing_queries_are_made_anew(tmp_path, 
 
 
 def test_a_dry_run_loads_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(duet, "_load", lambda path: pytest.fail("loaded"))
+    monkeypatch.setattr(models, "load", lambda path: pytest.fail("loaded"))
     report = run("duet", out=tmp_path / "out", count=7, dry_run=True)
     assert report.facts["clips a split"] == 7
     assert not (tmp_path / "out").exists()
@@ -353,21 +353,11 @@ def test_a_dry_run_loads_nothing(tmp_path, monkeypatch):
 def test_ablations_need_models_and_the_duet(tmp_path):
     with pytest.raises(OptionError, match="no models here"):
         run("duet", ablations=tmp_path, dry_run=True)
-    with pytest.raises(OptionError, match="no models here"):
-        models_in(tmp_path / "missing")
     with pytest.raises(OptionError, match="world has no ablations"):
         run("world", ablations=tmp_path)
     with pytest.raises(SystemExit) as end:
         main(["bench", "duet", "--ablations", str(tmp_path), "--dry-run"])
     assert end.value.code == 2
-
-
-def test_models_are_found_in_folders_and_in_runs(tmp_path):
-    for folder in ("end", "one/model", "half/pool"):
-        (tmp_path / folder).mkdir(parents=True)
-    for model in ("end", "one/model"):
-        (tmp_path / model / "config.json").touch()
-    assert models_in(tmp_path) == {"end": tmp_path / "end", "one": tmp_path / "one" / "model"}
 
 
 def test_a_timeline_of_standing_queries_can_be_written_and_read(clips, model, tmp_path):

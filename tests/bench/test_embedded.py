@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kairos.bench import embedded, run
+from kairos.bench import embedded, models, run
 from kairos.bench.clips import Clip, Still, answers_about, fingerprint
 from kairos.bench.embedded import answered, paired
 from kairos.bench.table import ALL, HELD_OUT, SEEN, held_out, measures
@@ -129,7 +129,7 @@ def test_held_out_is_told_by_tag_or_words():
 
 
 def test_the_whole_run_writes_its_table(clips, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(embedded, "_load", lambda path: (model, "m1"))
+    monkeypatch.setattr(models, "load", lambda path: (model, "m1"))
     monkeypatch.setattr(
         embedded, "rendered", lambda split, *rest: [clip for clip in clips if clip.split == split]
     )
@@ -145,7 +145,7 @@ def test_the_whole_run_writes_its_table(clips, model, tmp_path, monkeypatch):
 
 
 def test_a_dry_run_loads_and_writes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(embedded, "_load", lambda path: pytest.fail("loaded"))
+    monkeypatch.setattr(models, "load", lambda path: pytest.fail("loaded"))
     report = run("embedded", out=tmp_path / "out", count=7, dry_run=True)
     assert report.facts["clips a split"] == 7
     assert not (tmp_path / "out").exists()

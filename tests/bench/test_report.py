@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kairos.bench.report import Measure, Report, Target
+from kairos.bench.report import Measure, Report, Target, command
 from kairos.score import Interval
 
 
@@ -72,3 +72,14 @@ def test_a_report_is_searched_by_name_and_column():
         report().find("hits", "nowhere")
     assert Measure.of("none", "seen", None) is None
     assert Measure.of("some", "seen", Interval(0.5, 0.4, 0.6, 3, 2)).n == 3
+
+
+def test_a_report_is_kept_as_a_table_and_as_json(tmp_path):
+    report().save(tmp_path)
+    assert (tmp_path / "table.md").read_text() == report().markdown()
+    assert json.loads((tmp_path / "report.json").read_text()) == report().to_dict()
+
+
+def test_the_command_names_what_was_asked_for():
+    assert command("duet", count=3, seed=0, model=None) == "kairos bench duet --count 3"
+    assert command("duet", count=3, seed=2, model="m") == "kairos bench duet --count 3 --seed 2 --model m"

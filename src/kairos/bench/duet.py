@@ -7,7 +7,6 @@ thresholds shows what speaking more costs; ablations are other models, a row eac
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kairos.bench import Progress
-from kairos.bench.clips import Clip, fingerprint
-from kairos.bench.report import Measure, Report, Target
+from kairos.bench import Progress, models
+from kairos.bench.clips import Clip
+from kairos.bench.report import Measure, Report, Target, command
 from kairos.bench.turns import (
     BOUNDED,
     CONTEXT,
@@ -36,13 +35,12 @@ from kairos.bench.turns import (
     replayed,
     told_by,
 )
-from kairos.errors import OptionError
 from kairos.score import ExactJudge, Interval, interval, mean_interval, pairs
 from kairos.score.duet import Told, summary, told
 from kairos.timeline import Answer, Moment, Timeline
-from kairos.timeline.files import atomic_path, atomic_write
+from kairos.timeline.files import atomic_path
 
-__all__ = ["ROWS", "SCORES", "THRESHOLDS", "Asked", "models_in", "run", "scored"]
+__all__ = ["ROWS", "SCORES", "THRESHOLDS", "Asked", "run", "scored"]
 
 COUNT = 100
 SPLITS = ("test", "composition")
@@ -80,20 +78,17 @@ def run(
     """
     count = COUNT if count is None else count
     folder = Path(out) if out is not None else Path("runs") / "bench-embedded"
-    others = {} if ablations is None else models_in(Path(ablations))
-    command = f"kairos bench duet --count {count}"
-    command += f" --seed {seed}" if seed else ""
-    command += f" --model {model}" if model is not None else ""
-    command += f" --ablations {ablations}" if ablations is not None else ""
+    others = models.models_in(ablations)
+    again = command("duet", count=count, seed=seed, model=model, ablations=ablations)
     facts: dict[str, Any] = {"clips a split": count, "seed": seed}
     title = "The duet, from files"
     if dry_run:
         facts |= {"splits": ", ".join(SPLITS), "out": os.fspath(folder), "ablations": ", ".join(others)}
-        return Report("duet", title, facts=facts, command=command)
+        return Report("duet", title, facts=facts, command=again)
 
     clips, held = (clips_of(split, count, seed, folder, progress) for split in SPLITS)
     kept = folder / "duet"
-    loaded, of = _load(model)
+    loaded, of = models.load(model)
 
     def said(way: Way) -> list[list[Answer]]:
         return told_by(loaded, of, way, clips, kept, progress, way.name)
@@ -136,33 +131,12 @@ def run(
     if unknown := sorted({w for answers in live[TRACK] for a in answers for w in a.unknown_words}):
         notes.append(f"words that the model does not know: {', '.join(unknown)}")
     facts = {key: value if isinstance(value, int) else str(value) for key, value in facts.items()}
-    report = Report("duet", title, tuple(measures), facts, tuple(notes), command)
-    with atomic_write(kept / "table.md") as file:
-        file.write(report.markdown())
-    with atomic_write(kept / "report.json") as file:
-        file.write(json.dumps(report.to_dict(), indent=1) + "\n")
+    report = Report("duet", title, tuple(measures), facts, tuple(notes), again)
+    report.save(kept)
     _draw(
         {LIVE[way]: found for way, found in sweeps.items()} | {AFTER: after}, columns, kept / "thresholds.png"
     )
     return report
-
-
-def models_in(folder: Path) -> dict[str, Path]:
-    """The models in the sub-folders of a folder, or of the runs in them, by name. Raises OptionError where there is none."""
-    paths = sorted([*folder.glob("*/config.json"), *folder.glob("*/model/config.json")])
-    found = {path.relative_to(folder).parts[0]: path.parent for path in paths}
-    if not found:
-        hint = "name a folder whose sub-folders each hold a model (config.json, *.safetensors), or a run with one"
-        raise OptionError(f"{folder}: no models here", option="ablations", value=str(folder), hint=hint)
-    return found
-
-
-def _load(path: Any) -> tuple[Any, str]:
-    import kairos
-    from kairos.model.loading import embedded_path
-
-    loaded = kairos.load(path) if path is not None else kairos.load()
-    return loaded, fingerprint(Path(path) if path is not None else embedded_path())
 
 
 # what was said, scored -----------------------------------------------------------------------------------------------
@@ -210,7 +184,7 @@ def _variants(
     others: Mapping[str, Path], clips: Sequence[Clip], kept: Path, progress: Progress
 ) -> Iterator[tuple[str, list[Asked]]]:
     for name, path in others.items():
-        loaded, of = _load(path)
+        loaded, of = models.load(path)
         for way in (TRACK, CONTEXT, KEPT):
             answers = told_by(loaded, of, way, clips, kept / name, progress, f"{name}, {way.name}")
             yield f"{name}, {way.name}", scored(clips, answers)

@@ -16,7 +16,7 @@ import numpy as np
 
 from kairos.bench import Progress
 from kairos.bench.decode import resident_mib
-from kairos.bench.report import Measure, Report, Target
+from kairos.bench.report import Measure, Report, Target, command
 from kairos.world.lexicon import COLOUR_NAMES, SHAPES
 
 if TYPE_CHECKING:
@@ -57,12 +57,11 @@ Race = Callable[[Callable[[], object], Callable[[], object], str], list[tuple[fl
 def run(*, model: Any, out: Any, count: int | None, seed: int, dry_run: bool, progress: Progress) -> Report:
     """The report of `count` rounds (5 if None) of each comparison. `out` has no meaning here."""
     rounds = ROUNDS if count is None else count
-    command = f"kairos bench duet-speed --count {rounds}" + (f" --model {model}" if model is not None else "")
-    command += f" --seed {seed}" if seed else ""
+    again = command("duet-speed", count=rounds, model=model, seed=seed)
     facts: dict[str, Any] = {"rounds": rounds, "ticks": TICKS, "chunk": CHUNK, "window": WINDOW, "threads": 1}
     title = "Speed of the duet"
     if dry_run:
-        return Report("duet-speed", title, facts=facts, command=command)
+        return Report("duet-speed", title, facts=facts, command=again)
     import torch
 
     import kairos
@@ -85,7 +84,7 @@ def run(*, model: Any, out: Any, count: int | None, seed: int, dry_run: bool, pr
         torch.set_num_threads(threads)
     facts |= {"model": loaded.name, "attention of the plain loop": ATTENTION}
     notes = ("medians of rounds that take turns, in brackets the least and the greatest of them",)
-    return Report("duet-speed", title, tuple(measures), facts, notes, command)
+    return Report("duet-speed", title, tuple(measures), facts, notes, again)
 
 
 def _loops(model: KairosModel, seed: int, raced: Race) -> Iterator[Measure]:

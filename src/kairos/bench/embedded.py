@@ -6,7 +6,6 @@ the best constant span. The work is resumable: clips that this very model has an
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -14,15 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kairos.bench import Progress
+from kairos.bench import Progress, models
 from kairos.bench.blind import fit
-from kairos.bench.clips import Clip, Still, answers_about, fingerprint, rendered
+from kairos.bench.clips import Clip, Still, answers_about, rendered
 from kairos.bench.predictions import Predictions
-from kairos.bench.report import Measure, Report
+from kairos.bench.report import Measure, Report, command
 from kairos.bench.table import SEEN, Item, measures, row
 from kairos.score import pairs
 from kairos.timeline import Answer, Moment, Timeline
-from kairos.timeline.files import atomic_write
 from kairos.world.language import ANSWER_KINDS
 
 if TYPE_CHECKING:
@@ -52,9 +50,7 @@ def run(*, model: Any, out: Any, count: int | None, seed: int, dry_run: bool, pr
     count = COUNT if count is None else count
     still = min(count, STILL_COUNT)
     folder = Path(out) if out is not None else Path("runs") / "bench-embedded"
-    command = f"kairos bench embedded --count {count}"
-    command += f" --seed {seed}" if seed else ""
-    command += f" --model {model}" if model is not None else ""
+    again = command("embedded", count=count, seed=seed, model=model)
     facts: dict[str, Any] = {"clips a split": count, "clips shown as one still frame": still, "seed": seed}
     title = "The embedded model, from files"
     if dry_run:
@@ -62,9 +58,9 @@ def run(*, model: Any, out: Any, count: int | None, seed: int, dry_run: bool, pr
         facts["clips there already"] = sum(
             1 for split in SPLITS for _ in (folder / split).glob(f"{split}-{seed}-*.mp4")
         )
-        return Report("embedded", title, facts=facts, command=command)
+        return Report("embedded", title, facts=facts, command=again)
 
-    loaded, of = _load(model)
+    loaded, of = models.load(model)
     clips = [clip for split in SPLITS for clip in rendered(split, count, seed, folder, progress)]
     began = time.perf_counter()
     whole = answered(loaded, of, clips, folder / "predictions.jsonl", progress, "answering")
@@ -81,20 +77,9 @@ def run(*, model: Any, out: Any, count: int | None, seed: int, dry_run: bool, pr
     if unknown:
         notes.append(f"words that the model does not know: {', '.join(unknown)}")
     notes.append("intervals: 95 %, bootstrap over clips; floors are compared with the value")
-    report = Report("embedded", title, (*measures(items), *unwatched), facts, tuple(notes), command)
-    with atomic_write(folder / "table.md") as file:
-        file.write(report.markdown())
-    with atomic_write(folder / "report.json") as file:
-        file.write(json.dumps(report.to_dict(), indent=1) + "\n")
+    report = Report("embedded", title, (*measures(items), *unwatched), facts, tuple(notes), again)
+    report.save(folder)
     return report
-
-
-def _load(path: Any) -> tuple[Model, str]:
-    import kairos
-    from kairos.model.loading import embedded_path
-
-    loaded = kairos.load(path) if path is not None else kairos.load()
-    return loaded, fingerprint(Path(path) if path is not None else embedded_path())
 
 
 def answered(

@@ -15,16 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from kairos.bench import Progress
-from kairos.bench.clips import fingerprint
+from kairos.bench import Progress, models
 from kairos.bench.predictions import Predictions
-from kairos.bench.report import Measure, Report, Target
+from kairos.bench.report import Measure, Report, Target, command
 from kairos.score import mean_interval
 from kairos.score.boxes import accuracy, follow, iou
 from kairos.score.masks import region_and_contour
 from kairos.score.spans import top_iou
 from kairos.timeline import Answer, Moment, Timeline
-from kairos.timeline.files import atomic_write
 
 __all__ = ["ROWS", "run"]
 
@@ -65,31 +63,22 @@ def run(
 
     `out` (runs/bench-heads if None) keeps the clips, what was said, table.md and report.json.
     """
-    from kairos.bench.duet import models_in
-
     count = COUNT if count is None else count
     folder = Path(out) if out is not None else Path("runs") / "bench-heads"
-    others = {} if ablations is None else models_in(Path(ablations))
-    command = f"kairos bench heads --count {count}"
-    command += f" --seed {seed}" if seed else ""
-    command += f" --model {model}" if model is not None else ""
-    command += f" --ablations {ablations}" if ablations is not None else ""
+    others = models.models_in(ablations)
+    again = command("heads", count=count, seed=seed, model=model, ablations=ablations)
     facts: dict[str, Any] = {"clips": count, "shell games": count, "seed": seed, "split": SPLIT}
     title = "Task heads, from files"
     if dry_run:
-        return Report("heads", title, facts=facts | {"ablations": ", ".join(others)}, command=command)
+        return Report("heads", title, facts=facts | {"ablations": ", ".join(others)}, command=again)
 
-    import kairos
-    from kairos.model.loading import embedded_path
-
-    loaded = kairos.load(model) if model is not None else kairos.load()
-    of = fingerprint(Path(model) if model is not None else embedded_path())
+    loaded, of = models.load(model)
     clips = [
         path for shells in (False, True) for path in _clips(count, seed, folder / SPLIT, shells, progress)
     ]
     columns = {loaded.name: _said(loaded, of, clips, folder, progress)}
     for name, path in others.items():
-        columns[name] = _said(kairos.load(path), fingerprint(path), clips, folder / name, progress)
+        columns[name] = _said(*models.load(path), clips, folder / name, progress)
     measures = [
         measure
         for row in ROWS
@@ -102,11 +91,8 @@ def run(
         f"found again: a mean IoU above 0.5 over {AFTER_S:g} s after each hiding under a cup",
         "intervals: 95 %, bootstrap over clips; floors are compared with the value",
     )
-    report = Report("heads", title, tuple(measures), facts, notes, command)
-    with atomic_write(folder / "table.md") as file:
-        file.write(report.markdown())
-    with atomic_write(folder / "report.json") as file:
-        file.write(json.dumps(report.to_dict(), indent=1) + "\n")
+    report = Report("heads", title, tuple(measures), facts, notes, again)
+    report.save(folder)
     return report
 
 
@@ -129,6 +115,7 @@ def _clips(count: int, seed: int, out: Path, shells: bool, progress: Progress) -
 
 
 def _said(model: Any, of: str, clips: Sequence[Path], folder: Path, progress: Progress) -> list[Item]:
+    from kairos.tasks.stream import watch
     from kairos.video import open as open_video
 
     keys = []
@@ -142,7 +129,9 @@ def _said(model: Any, of: str, clips: Sequence[Path], folder: Path, progress: Pr
         asked, world = _asked(labels)
         if key not in kept:
             with open_video(path) as video:
-                kept.add(key, [_answer(model, video, truth, world) for truth in asked])
+                session = model.session()
+                watch(session, video, config=model.config)
+                kept.add(key, [_answer(model, video, session, truth, world) for truth in asked])
         pairs = zip(asked, kept.of(key), strict=True)
         items += [Item(path.stem, truth, said, world) for truth, said in pairs]
         progress(done, len(clips), f"asking {model.name}")
@@ -159,12 +148,13 @@ def _asked(labels: Path) -> tuple[list[Answer], Mapping[str, Any]]:
     return asked + [a for a in told if a.kind == "ask"][:6], world
 
 
-def _answer(model: Any, video: Any, truth: Answer, world: Mapping[str, Any]) -> Answer:
+def _answer(model: Any, video: Any, session: Any, truth: Answer, world: Mapping[str, Any]) -> Answer:
+    """What the model says to a request; `session` has seen the whole clip."""
     from kairos import tasks
 
     began = time.perf_counter()
     at = truth.extra.get("at")
-    route = _route(model, video, truth)
+    route = _route(session, video, truth)
     if model.unknown_words(truth.query.replace("<track_box>", " ")):
         said = Answer(truth.kind, truth.query, abstained=True)
     elif world.get("cups"):
@@ -176,16 +166,15 @@ def _answer(model: Any, video: Any, truth: Answer, world: Mapping[str, Any]) -> 
     elif truth.kind == "segment":
         said = tasks.segment(model, video, truth.query)
     elif truth.kind == "ground":
-        said = _ground(model, video, truth.query)
+        said = _ground(session, truth.query)
     else:
         said = Answer(truth.kind, truth.query)
     seconds = round(time.perf_counter() - began, 3)
     return said.replace(extra={**said.extra, "route": route, "seconds": seconds}, curve=None)
 
 
-def _route(model: Any, video: Any, truth: Answer) -> str | None:
+def _route(session: Any, video: Any, truth: Answer) -> str | None:
     """What the model takes the request for, after the whole clip."""
-    session = _watched(model, video)
     box = truth.extra.get("box")
     session.say(
         truth.query,
@@ -195,22 +184,7 @@ def _route(model: Any, video: Any, truth: Answer) -> str | None:
     return route
 
 
-_LAST: list[Any] = []
-
-
-def _watched(model: Any, video: Any) -> Any:
-    """A session that has seen a clip; the newest is kept for the clip's other requests."""
-    from kairos.tasks.stream import watch
-
-    if not _LAST or _LAST[0] is not model or _LAST[1] != video.id:
-        session = model.session()
-        watch(session, video, config=model.config)
-        _LAST[:] = model, video.id, session
-    return _LAST[2]
-
-
-def _ground(model: Any, video: Any, query: str) -> Answer:
-    session = _watched(model, video)
+def _ground(session: Any, query: str) -> Answer:
     session.say(query)
     _, found = session.saliency()
     track = [Moment(a, b, s, "track") for a, b, s in session.spans(top=1)]

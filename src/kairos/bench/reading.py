@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kairos.bench import Progress
-from kairos.bench.report import Measure, Report, Target
+from kairos.bench.report import Measure, Report, Target, command
 
 __all__ = ["run"]
 
@@ -20,10 +20,10 @@ def run(*, model: Any, out: Any, count: int | None, seed: int, dry_run: bool, pr
     from kairos.bench.decode import FPS, LIMIT_MIB, growth, repeat, speed, synthesise
 
     rounds = ROUNDS if count is None else count
-    command = f"kairos bench decode --count {rounds}"
+    again = command("decode", count=rounds)
     title = f"Reading 720p at {FPS:g} frames a second"
     if dry_run:
-        return Report("decode", title, facts={"pairs of runs": rounds, "hour of 720p": 1}, command=command)
+        return Report("decode", title, facts={"pairs of runs": rounds, "hour of 720p": 1}, command=again)
     with tempfile.TemporaryDirectory(prefix="kairos-decode-") as folder:
         progress(0, 3, "making 20 s of 720p")
         clip = synthesise(Path(folder) / "clip.mp4")
@@ -60,4 +60,4 @@ def run(*, model: Any, out: Any, count: int | None, seed: int, dry_run: bool, pr
     measures.append(
         Measure("one hour, times real time", MEASURED, hour["times_real_time"], unit="", digits=0)
     )
-    return Report("decode", title, tuple(measures), {"pairs of runs": rounds}, tuple(notes), command)
+    return Report("decode", title, tuple(measures), {"pairs of runs": rounds}, tuple(notes), again)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kairos.score.bootstrap import Interval
+from kairos.timeline.files import atomic_write
 
-__all__ = ["Cell", "Measure", "Report", "Table", "Target"]
+__all__ = ["Cell", "Measure", "Report", "Table", "Target", "command"]
 
 PASSED, FAILED = "pass", "FAIL"
+
+
+def command(bench: str, **options: Any) -> str:
+    """The command that makes a report again. Options that are None or 0 are what it does without them."""
+    given = (f"--{name} {value}" for name, value in options.items() if value not in (None, 0))
+    return " ".join([f"kairos bench {bench}", *given])
 
 
 @dataclass(frozen=True)
@@ -188,6 +197,13 @@ class Report:
             "notes": list(self.notes),
             "command": self.command,
         }
+
+    def save(self, folder: Path) -> None:
+        """Writes table.md and report.json there."""
+        with atomic_write(folder / "table.md") as file:
+            file.write(self.markdown())
+        with atomic_write(folder / "report.json") as file:
+            file.write(json.dumps(self.to_dict(), indent=1) + "\n")
 
     @property
     def _sections(self) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from kairos.bench import Progress
-from kairos.bench.report import Measure, Report, Target
+from kairos.bench.report import Measure, Report, Target, command
 from kairos.errors import KairosError
 
 __all__ = ["run", "write_clip"]
@@ -34,11 +34,11 @@ _TRAINING_PX, _TRAINING_FPS, _BATCH = 64, 2.0, 8
 def run(*, model: Any, out: Any, count: int | None, seed: int, dry_run: bool, progress: Progress) -> Report:
     """The report of `count` runs each (5 if None). `out` has no meaning here."""
     rounds = ROUNDS if count is None else count
-    command = f"kairos bench speed --count {rounds}" + (f" --model {model}" if model is not None else "")
+    again = command("speed", count=rounds, model=model)
     facts: dict[str, Any] = {"runs": rounds, "clip, s": SECONDS, "cores": _cores()}
     title = "Seconds to the answer"
     if dry_run:
-        return Report("speed", title, facts=facts, command=command)
+        return Report("speed", title, facts=facts, command=again)
     done = iter(range(1, 3 * rounds + 1))
 
     def timed(work: Callable[[], object], what: str) -> list[float]:
@@ -69,7 +69,7 @@ def run(*, model: Any, out: Any, count: int | None, seed: int, dry_run: bool, pr
         ),
     ]
     facts |= {"model": loaded.name, "threads": _threads()}
-    return Report("speed", title, tuple(measures), facts, (), command)
+    return Report("speed", title, tuple(measures), facts, (), again)
 
 
 def ask_cold(clip: Path, model: Any = None) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from kairos.bench import Progress
 from kairos.bench.blind import fit
 from kairos.bench.oracle import blind_to_event, blind_to_object, expected_hit, understand
-from kairos.bench.report import Measure, Report, Target
+from kairos.bench.report import Measure, Report, Target, command
 from kairos.score import auc, interval, mean_interval
 from kairos.timeline.intervals import iou_matrix
 from kairos.world.language import ANSWER_KINDS, Query
@@ -42,11 +42,11 @@ def run(
     """The report of `count` test scenes (500 if None), the reader of words fitted on four times as many."""
     count = COUNT if count is None else count
     training = TRAINING_SCENES * count // COUNT if count < COUNT else TRAINING_SCENES
-    command = f"kairos bench world --count {count}" + (f" --seed {seed}" if seed else "")
+    again = command("world", count=count, seed=seed)
     facts = {"scenes": count, "training scenes": training, "seed": seed}
     title = "The world's gates"
     if dry_run:
-        return Report("world", title, facts=facts, command=command)
+        return Report("world", title, facts=facts, command=again)
     test = asked("test", count, seed, progress, "test scenes")
     train = asked("train", training, seed, progress, "training scenes")
     notes = (
@@ -55,13 +55,10 @@ def run(
         "told every other word too (ordinals, sounds, partners), they may score more",
         f"near chance: at most {NEAR_CHANCE * 100:.0f} points above the commonest answer",
     )
-    report = Report("world", title, tuple(gates(test, train)), facts, notes, command)
+    report = Report("world", title, tuple(gates(test, train)), facts, notes, again)
     if out is not None:
-        from kairos.timeline.files import atomic_write
-
         Path(out).mkdir(parents=True, exist_ok=True)
-        with atomic_write(Path(out) / "table.md") as file:
-            file.write(report.markdown())
+        report.save(Path(out))
     return report
 
 
