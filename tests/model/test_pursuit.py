@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,41 @@ def test_chunks_change_nothing(follower, frames, chunks):
     ):
         assert one.box == pytest.approx(two.box, abs=1e-5)
         assert one.mask == pytest.approx(two.mask, abs=1e-4)
+
+
+class Elsewhere(torch.nn.Module):
+    """Is on a device of its own, which it tells of what it is given."""
+
+    size = 32
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1, device="meta"))
+        self.given = []
+
+    def prompt(self, boxes):
+        self.given.append(boxes.device.type)
+        return torch.zeros(1, 3, 4, device="meta")
+
+    def features(self, frames):
+        self.given.append(frames.device.type)
+        return frames[:0]
+
+
+def test_what_it_gives_to_the_follower_is_where_the_follower_is(frames):
+    follower = Elsewhere()
+    assert Pursuit(follower, box=BOX).see(frames) == []
+    assert follower.given == ["meta", "meta"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_it_sees_the_same(follower, frames):
+    there = copy.deepcopy(follower).to("cuda")
+    for one, two in zip(
+        seen(follower, frames, (9,), box=BOX), seen(there, frames, (9,), box=BOX), strict=True
+    ):
+        assert one.box == pytest.approx(two.box, abs=1e-2)
+        assert one.mask == pytest.approx(two.mask, abs=0.1)
 
 
 def test_a_prompt_takes_the_boxs_place(follower, frames):

@@ -44,10 +44,10 @@ class Pursuit:
         """Either a `box`, xyxy in fractions of the picture, or a `prompt` (1, 3, C). Raises OptionError."""
         if (box is None) == (prompt is None):
             raise OptionError("follow either a box or a prompt", option="box", value=box)
-        self._follower = follower
+        self._follower, self._device = follower, next(follower.parameters()).device
         if box is not None:
             with torch.inference_mode():
-                prompt = follower.prompt(torch.tensor([tuple(float(x) for x in box)]))
+                prompt = follower.prompt(torch.tensor([tuple(float(x) for x in box)], device=self._device))
         self._prompt = prompt
         self._state: Following | None = None
 
@@ -61,7 +61,8 @@ class Pursuit:
             )
         sights = []
         for a in range(0, len(frames), _CHUNK):
-            features = self._follower.features(torch.from_numpy(np.ascontiguousarray(frames[a : a + _CHUNK])))
+            chunk = torch.from_numpy(np.ascontiguousarray(frames[a : a + _CHUNK]))
+            features = self._follower.features(chunk.to(self._device))
             for k in range(len(features)):
                 now = features[slice(k, k + 1)]
                 if self._state is None:
@@ -76,4 +77,4 @@ class Pursuit:
 def _sight(now: Followed) -> Sight:
     x1, y1, x2, y2 = now.boxes[0].clamp(0, 1).tolist()
     box = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
-    return Sight(now.masks[0].float().numpy(), float(now.visible[0].sigmoid()), box)
+    return Sight(now.masks[0].float().cpu().numpy(), float(now.visible[0].sigmoid()), box)
