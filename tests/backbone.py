@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,25 @@ def language(size: int, tied: bool = True) -> Any:
         tie_word_embeddings=tied,
     )
     return LlamaForCausalLM(config)
+
+
+def vision(folder: Path, side: int = 32) -> Path:
+    """A vision encoder with random weights, CLIP's, of 4 x 4 patches of length 8; returns its folder."""
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+    torch.manual_seed(0)
+    config = CLIPVisionConfig(
+        hidden_size=8,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=side,
+        patch_size=side // 4,
+    )
+    CLIPVisionModel(config).save_pretrained(folder)
+    normal = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4], "size": {"shortest_edge": side}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(normal))
+    return folder
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from kairos.cli import (
     caption,
     doctor,
     duet_data,
+    features,
     ground,
     highlight,
     locate,
@@ -51,7 +52,7 @@ app = typer.Typer(
 for command in (ask, ground, highlight, caption, locate, track, segment, watch):
     app.command(command.NAME, help=command.HELP)(command.run)
 app.add_typer(world.app, name="world", help=world.HELP)
-for command in (train, duet_data, task_data, bench, score, doctor):
+for command in (train, duet_data, task_data, features, bench, score, doctor):
     app.command(command.NAME, help=command.HELP)(command.run)
 
 

@@ -22,6 +22,7 @@ VERSIONS = {
     "train": 1,
     "duet-data": 1,
     "task-data": 1,
+    "features": 1,
     "bench": 1,
     "score": 1,
     "doctor": 1,

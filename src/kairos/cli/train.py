@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kairos.cli import document, options, save
-from kairos.errors import ConfigError, OptionError
+from kairos.cli import devices, document, options, save
+from kairos.errors import ConfigError
 
 NAME, HELP = "train", "Train a model from a recipe; run again, it goes on where it stopped."
 
@@ -27,7 +26,7 @@ def run(
             "--from", help="Another run; what both recipes share is taken from it.", show_default=False
         ),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:N, or auto.")] = "auto",
+    device: devices.Device = "auto",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin a new run; refuse a folder that holds one.")
     ] = False,
@@ -44,10 +43,7 @@ def run(
     folder = out if out is not None else Path("runs") / recipe.stem
     save.check_folder(folder, "--out")
 
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise OptionError(
-            f"--device {device} is none", option="device", value=device, hint="give cpu, cuda, cuda:N or auto"
-        )
+    devices.check(device)
 
     from kairos.cli.progress import counting
     from kairos.train import settings
@@ -70,30 +66,13 @@ def run(
             start=start,
             resume=not fresh,
             dry_run=dry_run,
-            device=_device(device),
+            device=devices.choose(device),
             progress=progress,
         )
     if as_json:
         document.emit({**document.head("train"), "dry_run": dry_run, **plan})
     else:
         _show(plan)
-
-
-def _device(given: str) -> str:
-    """The device to train on; raises OptionError where a GPU is asked for that is not there."""
-    import torch
-
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if given == "auto":
-        return "cuda" if gpus else "cpu"
-    if given != "cpu" and int(given.partition(":")[2] or 0) >= gpus:
-        raise OptionError(
-            f"--device {given} is not there: torch sees {gpus} GPUs",
-            option="device",
-            value=given,
-            hint="leave --device out, or see `kairos doctor`",
-        )
-    return given
 
 
 def _show(plan: Mapping[str, Any]) -> None:

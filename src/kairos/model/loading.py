@@ -51,7 +51,7 @@ def load(path: str | Path | None = None, device: str = "cpu") -> KairosModel:
             "KairosModel"
         ]:
             raise ValueError(f"it is a {config.model_type} model")
-        with _quiet():
+        with quiet():
             loaded: Any = KairosModel.from_pretrained(
                 folder,
                 config=config,
@@ -76,7 +76,7 @@ def save(model: KairosModel, folder: str | Path, dtype: torch.dtype = torch.bflo
     folder = Path(folder)
     nn.Module.to(model, dtype)
     model.config.architectures = ["KairosModel"]
-    with _quiet():
+    with quiet():
         model.save_pretrained(folder, max_shard_size="15MB")
     if model.tokenizer is not None:
         model.tokenizer.save_pretrained(folder)
@@ -84,7 +84,7 @@ def save(model: KairosModel, folder: str | Path, dtype: torch.dtype = torch.bflo
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the bars and warnings of `transformers`, which talk to developers."""
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()

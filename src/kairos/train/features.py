@@ -1,24 +1,71 @@
 """What a vision encoder saw, kept in a folder: one safetensors file a video or picture, `NAME.safetensors`.
 
-    frames   (N, P, F)   P features of each of N frames, `fps` a second; any dtype, uint8 pixels too where a tower is trained
+    frames   (N, P, F)   P features of each of N frames, any dtype
+    times    (N,)        optional: when each was shown, seconds; without it `fps` a second
     clips    (T, V)      optional: one feature every `clip_s` seconds, for the temporal head
     header               fps, clip_s, and, where they are known, duration (seconds), height and width (pixels of the source)
 
-While the vision encoder is frozen (TPO's stages one and two) this is the same as running it, and much cheaper.
+`features.json` says which encoder that was (`Settings`). While the vision encoder is frozen (TPO's stages one and two) this is
+the same as running it, and much cheaper. `train.encoding` writes such a folder.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from kairos.errors import OptionError, VideoError
+from kairos.timeline.files import atomic_write
 
-__all__ = ["Facts", "Features", "write"]
+__all__ = ["Facts", "Features", "Settings", "spread", "write"]
+
+SETTINGS = "features.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the features of a folder were made, all of them alike: by which encoder (a folder of it), and of how many pictures.
+
+    `fps` frames a second and a clip every `clip_s` are what was asked for; clips tile a video, so that in each they are a
+    little longer or shorter. At most `most` frames of a video are kept. Features are of length `width`.
+    """
+
+    backbone: str
+    width: int
+    grid: int | None = None
+    fps: float = 1.0
+    clip_s: float = 1.0
+    most: int = 128
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Settings | None:
+        """Those of a folder; None where it has none. Raises OptionError where they cannot be read."""
+        from pydantic import TypeAdapter, ValidationError
+
+        path = Path(folder) / SETTINGS
+        try:
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise OptionError(
+                f"{path}: not how features were made", option="features", value=str(path)
+            ) from error
+
+    def write(self, folder: str | os.PathLike[str]) -> None:
+        with atomic_write(Path(folder) / SETTINGS) as file:
+            json.dump(dataclasses.asdict(self), file, indent=1)
 
 
 @dataclass(frozen=True)
@@ -32,7 +79,10 @@ class Facts:
 
 
 class Features:
-    """Features by the name of their video. Raises VideoError where there are none, or none that can be used."""
+    """Features by the name of their video. Raises VideoError where there are none, or none that can be used.
+
+    A video that annotations name without its ending, or with its folder, is found as well, as long as only one can be meant.
+    """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
@@ -41,60 +91,83 @@ class Features:
                 f"{folder} is no folder of features",
                 option="features",
                 value=str(folder),
-                hint="kairos.train.features.write makes its files",
+                hint="`kairos features` makes one",
             )
 
+    def has(self, video: str) -> bool:
+        """Whether there are features under this very name."""
+        return (self.folder / f"{_safe(video)}.safetensors").is_file()
+
     def path(self, video: str) -> Path:
-        return self.folder / f"{_safe(video)}.safetensors"
+        """The file of a video's features; raises VideoError where there is none."""
+        exact = self.folder / f"{_safe(video)}.safetensors"
+        if exact.is_file():
+            return exact
+        last = PurePosixPath(video.replace("\\", "/")).name
+        found = self._by_name.get(last) or self._by_name.get(PurePosixPath(last).stem) or []
+        if len(found) == 1:
+            return found[0]
+        told = f"{exact} does not exist"
+        if found:
+            told = f"{found[0].name} and {found[1].name} may be meant"
+        raise VideoError(f"no features of {video}: {told}", path=exact, hint="`kairos features` makes them")
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Path]]:
+        """Files by their video's name without folders, and by that without its ending."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted(self.folder.rglob("*.safetensors")):
+            for name in {path.stem, PurePosixPath(path.stem).stem}:
+                found.setdefault(name, []).append(path)
+        return found
 
     def frames(self, video: str, count: int, until: float | None = None) -> Tensor:
-        """At most `count` frames (n, P, F), evenly spread to the last one; with `until` none that comes after that time."""
-        frames, facts = self._read(video, "frames", 3), self.facts(video)
-        seen = len(frames) if until is None else min(len(frames), int(until * facts.fps + 1e-6) + 1)
-        if seen <= count:
-            return frames[:seen]
-        return frames[np.linspace(seen - 1, 0, count).round().astype(int)[::-1].copy()]
+        """At most `count` frames (n, P, F), evenly spread to the last one; with `until` none that is shown after that time,
+        but the first in any case.
+        """
+        path = self.path(video)
+        with _open(path) as file:
+            rows = _rows(file, path)
+            seen = rows.get_shape()[0]
+            if until is not None:
+                seen = max(1, int((_times(file, seen) <= until + 1e-6).sum()))
+            return torch.cat([rows[k : k + 1] for k in spread(seen, count)])
 
     def clips(self, video: str) -> Tensor:
         """Features (T, V), one every `clip_s` seconds."""
-        return self._read(video, "clips", 2)
+        path = self.path(video)
+        with _open(path) as file:
+            if "clips" not in set(file.keys()):
+                raise VideoError(f"{path}: no clips, which the temporal head reads", path=path)
+            tensor: Tensor = file.get_tensor("clips")
+        if tensor.ndim != 2 or not len(tensor):
+            raise VideoError(f"{path}: clips of shape {tuple(tensor.shape)}, not of 2 axes", path=path)
+        return tensor
 
     def facts(self, video: str) -> Facts:
-        from safetensors import SafetensorError, safe_open
-
-        path = self._found(video)
+        path = self.path(video)
+        with _open(path) as file:
+            header = file.metadata() or {}
         try:
-            with safe_open(path, framework="pt") as file:
-                header = file.metadata() or {}
             fps, clip_s = float(header["fps"]), float(header.get("clip_s", 1.0))
             duration = float(header["duration"]) if "duration" in header else None
             sides = [int(header[side]) for side in ("height", "width") if side in header]
-        except (SafetensorError, KeyError, ValueError) as error:
+        except (KeyError, ValueError) as error:
             raise VideoError(f"{path}: not a file of features: {error}", path=path) from error
         return Facts(fps, clip_s, duration, (sides[0], sides[1]) if len(sides) == 2 else None)
 
-    def _read(self, video: str, name: str, axes: int) -> Tensor:
-        from safetensors import SafetensorError, safe_open
+    @cached_property
+    def settings(self) -> Settings | None:
+        """How they were made; None where nothing says it."""
+        return Settings.read(self.folder)
 
-        path = self._found(video)
-        try:
-            with safe_open(path, framework="pt") as file:
-                tensor: Tensor = file.get_tensor(name)
-        except SafetensorError as error:
-            raise VideoError(f"{path}: no {name}: {error}", path=path) from error
-        if tensor.ndim != axes or not len(tensor):
-            raise VideoError(f"{path}: {name} of shape {tuple(tensor.shape)}, not of {axes} axes", path=path)
-        return tensor
 
-    def _found(self, video: str) -> Path:
-        path = self.path(video)
-        if not path.is_file():
-            raise VideoError(
-                f"no features of {video}: {path} does not exist",
-                path=path,
-                hint="kairos.train.features.write makes it",
-            )
-        return path
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of `count` places, evenly spread to the last one."""
+    if count <= most:
+        return list(range(count))
+    places: list[int] = np.linspace(count - 1, 0, most).round().astype(int).tolist()
+    return places[::-1]
 
 
 def write(
@@ -103,6 +176,7 @@ def write(
     frames: Tensor,
     *,
     fps: float,
+    times: Tensor | None = None,
     clips: Tensor | None = None,
     clip_s: float = 1.0,
     duration: float | None = None,
@@ -113,6 +187,10 @@ def write(
 
     if frames.ndim != 3 or not len(frames) or (clips is not None and (clips.ndim != 2 or not len(clips))):
         raise OptionError("frames must be (N, P, F), clips (T, V), with something in them", option="frames")
+    if times is not None and times.shape != frames.shape[:1]:
+        raise OptionError(
+            f"{len(frames)} frames have as many times, not {tuple(times.shape)}", option="times"
+        )
     for name, value in (("fps", fps), ("clip_s", clip_s), ("duration", duration)):
         if value is not None and not 0 < value < float("inf"):
             raise OptionError(f"{name} {value} is not a positive number", option=name, value=value)
@@ -120,11 +198,39 @@ def write(
     known |= {} if size is None else dict(zip(("height", "width"), size, strict=True))
     path = Path(folder) / f"{_safe(video)}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {"frames": frames.contiguous()} | ({} if clips is None else {"clips": clips.contiguous()})
+    given = {"frames": frames, "times": times, "clips": clips}
+    tensors = {name: x.contiguous() for name, x in given.items() if x is not None}
     part = path.with_suffix(".part")
     save_file(tensors, str(part), {name: str(value) for name, value in known.items() if value is not None})
     part.replace(path)
     return path
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (OSError, SafetensorError) as error:
+        raise VideoError(f"{path}: not a file of features: {error}", path=path) from error
+
+
+def _rows(file: Any, path: Path) -> Any:
+    """The frames, of which only those that are asked for are read."""
+    rows = file.get_slice("frames")
+    if len(rows.get_shape()) != 3 or not rows.get_shape()[0]:
+        raise VideoError(f"{path}: frames of shape {tuple(rows.get_shape())}, not of 3 axes", path=path)
+    return rows
+
+
+def _times(file: Any, count: int) -> Tensor:
+    """When each of `count` frames was shown, seconds."""
+    if "times" in set(file.keys()):
+        times: Tensor = file.get_tensor("times")
+        return times
+    return torch.arange(count) / float((file.metadata() or {}).get("fps", 1.0))
 
 
 def _safe(video: str) -> str:

@@ -17,7 +17,7 @@ from kairos.video.painter import Painter
 if TYPE_CHECKING:
     import av
 
-__all__ = ["SUFFIXES", "ImageFolder", "natural"]
+__all__ = ["SUFFIXES", "ImageFolder", "decoded", "natural"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
 FORMATS = "jpeg_pipe,png_pipe,bmp_pipe,webp_pipe,tiff_pipe,ppm_pipe,pgm_pipe,pbm_pipe,gif"
@@ -25,17 +25,18 @@ MAX_BYTES = 1 << 28
 
 
 class ImageFolder:
-    """The images of one folder, `rate` a second, not of those below it. Raises VideoError where there is none to show.
+    """The images of one folder, `rate` a second, not of those below it, or `only` one of them. Raises VideoError where there
+    is none to show.
 
     `unreadable` collects the paths that turned out not to be images; the image before stays in their place.
     """
 
-    def __init__(self, path: str | os.PathLike[str], rate: float) -> None:
+    def __init__(self, path: str | os.PathLike[str], rate: float, *, only: str | None = None) -> None:
         self.path = os.fspath(path)
         self.rate = rate
         self.unreadable: list[str] = []
         try:
-            names = [entry.name for entry in os.scandir(self.path) if entry.is_file()]
+            names = [only] if only else [entry.name for entry in os.scandir(self.path) if entry.is_file()]
         except OSError as error:
             raise VideoError(
                 f"{self.path} cannot be read: {error.strerror}", path=self.path, hint="check its permissions"
@@ -55,11 +56,19 @@ class ImageFolder:
         """Returns the index of the image shown at a time in seconds."""
         return max(0, min(len(self.names) - 1, int(time * self.rate + 1e-9)))
 
+    def shape(self, index: int) -> tuple[int, int] | None:
+        """Returns (width, height) of image `index` in pixels; None where it cannot be read."""
+        try:
+            frame = decoded(Path(self.path) / self.names[index])
+        except (OSError, ValueError):
+            return None
+        return frame.width, frame.height
+
     def image(self, index: int, painter: Painter) -> NDArray[np.uint8] | None:
         """Returns image `index` as RGB uint8 (H, W, 3); None, and noted, where it cannot be read."""
         path = Path(self.path) / self.names[index]
         try:
-            return painter.paint(_decoded(path))
+            return painter.paint(decoded(path))
         except (OSError, ValueError):
             self.unreadable.append(str(path))
             return None
@@ -71,7 +80,7 @@ def natural(name: str) -> tuple[str | int, ...]:
     return (*(int(part) if i % 2 else part for i, part in enumerate(parts)), name)
 
 
-def _decoded(path: Path) -> av.VideoFrame:
+def decoded(path: Path) -> av.VideoFrame:
     """The first picture of a file; what kind of image it is, its content says. Raises ValueError or OSError."""
     import av
 
