@@ -80,6 +80,7 @@ def test_tokens_agree_with_the_reference_tokenizer():
     [
         ("Don't stop, he's here.", "do n't stop he 's here"),
         ("A well-known  man!", "a well-known man"),
+        ('He (a "man") left.', "he -lrb- a man -rrb- left"),
         ("", ""),
         ("...", ""),
     ],

@@ -1,7 +1,8 @@
 """How alike two sentences are: CIDEr-D, BLEU and ROUGE-L as the COCO caption tools compute them, on tokens. Numpy only.
 
 A sentence is its tokens joined by single blanks. `tokens` makes them as those tools do (Penn Treebank, lower case, without
-punctuation) without Java; it agrees with them on plain English sentences.
+punctuation) without Java; it agrees with them on plain English sentences. Those tools mean to drop brackets too, but look for
+them in upper case and keep them, as words like -lrb-: `BRACKETS` are what is left to drop.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from kairos.errors import TimelineError
 from kairos.timeline.checks import FloatArray
 
-__all__ = ["ORDER", "PUNCTUATION", "bleu", "cider", "rouge_l", "tokens"]
+__all__ = ["BRACKETS", "ORDER", "PUNCTUATION", "bleu", "cider", "rouge_l", "tokens"]
 
 ORDER = 4
 """The longest n-grams that count."""
@@ -27,9 +28,9 @@ BETA = 1.2
 TINY, SMALL = 1e-15, 1e-9
 """What the COCO tools add to BLEU's counts."""
 
-PUNCTUATION = frozenset(
-    "'' ' `` ` -LRB- -RRB- -LCB- -RCB- -lrb- -rrb- -lcb- -rcb- . ? ! , : - -- ... ;".split(" ")  # noqa: SIM905
-)
+PUNCTUATION = frozenset("'' ' `` ` . ? ! , : - -- ... ;".split(" "))  # noqa: SIM905
+_TREEBANK = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
+BRACKETS = frozenset(_TREEBANK.values())
 _TOKEN = re.compile(r"\w+(?:[-/&.]\w+)*|'\w+|[^\w\s]", re.UNICODE)
 _SHORT = re.compile(r"(?<=\w)('(?:s|m|d|re|ve|ll)|n't)\b")
 
@@ -41,7 +42,7 @@ def tokens(text: str) -> str:
     low = " ".join(text.lower().replace("\u2019", "'").split())
     split = re.sub(r"\bcannot\b", "can not", _SHORT.sub(r" \1", low))
     found = [word for part in split.split() for word in ([part] if part == "n't" else _TOKEN.findall(part))]
-    return " ".join(word for word in found if word not in PUNCTUATION and word not in '()[]{}"')
+    return " ".join(_TREEBANK.get(word, word) for word in found if word not in PUNCTUATION and word != '"')
 
 
 def cider(

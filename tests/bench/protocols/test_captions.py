@@ -54,10 +54,28 @@ def test_what_the_official_protocol_averages(tmp_path, without_java):
         found.value("METEOR")
 
 
-@pytest.mark.skipif(
+java_wanted = pytest.mark.skipif(
     "KAIROS_JAVA" not in os.environ or not java.available(),
     reason=f"METEOR takes half a minute to start: set KAIROS_JAVA=1; {java.WAY_OUT}",
 )
+
+
+@java_wanted
+def test_the_published_meteor_of_mdvc():
+    folder = shared("metrics/dvc_activitynet_gtseg")
+    wanted = json.loads((folder / "expected/published_mdvc_val_1.json").read_text())["val_1"]
+    found = score(
+        "dense-captions",
+        folder / "predictions/mdvc_results_val_1_e30.json",
+        folder / "ground_truth/val_1.json",
+        ways=("official",),
+        missing="zero",
+        rounds=0,
+    )
+    assert f"{100 * found.value('METEOR'):.4f}" == f"{wanted:.4f}"
+
+
+@java_wanted
 def test_meteor_and_soda_where_java_is(tmp_path):
     same = {
         v: [{"timestamp": s, "sentence": c} for s, c in zip(r["timestamps"], r["sentences"], strict=True)]
@@ -72,6 +90,30 @@ def test_meteor_and_soda_where_java_is(tmp_path):
     assert found.value("SODA_c") == pytest.approx(1.0, abs=1e-3)
     assert found.value("METEOR") == pytest.approx(1.0, abs=1e-3)
     assert found.value("F1") == 1.0
+
+
+def test_letters_beyond_ascii_are_blanks_officially(tmp_path, without_java):
+    ref = {
+        "a": {"timestamps": [[0, 1]], "sentences": ["a cat (grey) sits in the caf\u00e9"]},
+        "b": {"timestamps": [[0, 1]], "sentences": ["two dogs run over green grass"]},
+    }
+    values = []
+    for words in (
+        "a cat (grey) sits in the caf\u00e9",
+        "a cat (grey) sits in the caf",
+        "a cat grey sits in the caf\u00e9",
+    ):
+        pred = {
+            "a": [{"timestamp": [0, 1], "caption": words}],
+            "b": [{"timestamp": [1, 0], "caption": REF["b"]["sentences"][0]}],
+        }
+        found = score(
+            "dense-captions", write(tmp_path / "p.json", pred), write(tmp_path / "r.json", ref), rounds=0
+        )
+        values.append((found.value("CIDEr"), found.value("CIDEr", way="strict")))
+    assert values[0][0] == values[1][0]
+    assert values[0][1] == values[2][1] > values[1][1]  # strictly brackets say nothing
+    assert any("1 predicted spans end before they start" in note for note in found.report().notes)
 
 
 def test_timechat_files_and_several_annotators(tmp_path, without_java):

@@ -1,12 +1,14 @@
 """Dense captioning (YouCook2, ActivityNet Captions): precision, recall and F1 of spans, CIDEr, METEOR, SODA_c.
 
 `official` is the protocol of Vid2Seq and TimeChat: CIDEr and METEOR per video and threshold, then averaged, a prediction that
-meets no truth being compared with a word that cannot be right; F1 per video, then averaged. `strict` takes one corpus for
-CIDEr's weights, gives such predictions 0 and leaves them out of the weights, and makes F1 of the averages.
+meets no truth being compared with a word that cannot be right; F1 per video, then averaged; brackets are words, letters beyond
+ASCII are not. `strict` takes one corpus for CIDEr's weights, gives such predictions 0 and leaves them out of the weights, and
+makes F1 of the averages.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from kairos.bench.protocols.protocol import Pair, Protocol, Scored
 from kairos.bench.protocols.source import Entries, Source
 from kairos.score import dense, java
 from kairos.score.quantity import Derived, Mean, Quantity
-from kairos.score.sentences import cider, tokens
+from kairos.score.sentences import BRACKETS, cider, tokens
 from kairos.timeline.checks import FloatArray
 
 __all__ = ["PROTOCOLS", "Told"]
@@ -146,7 +148,7 @@ def _score(pairs: Sequence[Pair[Told, Told]], strict: bool) -> Scored:
 
 
 def _scored(pairs: Sequence[Pair[Told, Told]], strict: bool, meteor: java.Meteor | None) -> Scored:
-    said, true = _tokenized(pairs, meteor is not None)
+    said, true = _tokenized(pairs, meteor is not None, strict)
     overlaps = [dense.ious(pair.pred.spans, pair.ref.spans, strict=strict) for pair in pairs]
     sets = [np.array(pair.ref.sets, int) for pair in pairs]
     corpus = [[text] for texts in true for text in texts] if strict else None
@@ -178,15 +180,22 @@ def _scored(pairs: Sequence[Pair[Told, Told]], strict: bool, meteor: java.Meteor
                 dense.story(overlap[:, sets[i] == k], alike[:, sets[i] == k]) for k in np.unique(sets[i])
             ]
             soda[i] = np.mean(stories) if stories else 0.0
-    return Scored(
-        _quantities(precision, recall, words, soda, strict, meteor is not None), _notes(meteor is not None)
-    )
+    found = _quantities(precision, recall, words, soda, strict, meteor is not None)
+    return Scored(found, _notes(pairs, meteor is not None))
 
 
-def _tokenized(pairs: Sequence[Pair[Told, Told]], reference: bool) -> tuple[list[list[str]], list[list[str]]]:
-    """All sentences as tokens, by the reference tokenizer if it is there: said, and true."""
+def _tokenized(
+    pairs: Sequence[Pair[Told, Told]], reference: bool, strict: bool
+) -> tuple[list[list[str]], list[list[str]]]:
+    """All sentences as tokens, by the reference tokenizer if it is there: said, and true. Officially whatever is not ASCII is
+    a blank, and brackets are words."""
     texts = [text for pair in pairs for told in (pair.pred, pair.ref) for text in told.sentences]
-    made = iter(java.treebank(texts) if reference else [tokens(text) for text in texts])
+    if not strict:
+        texts = [re.sub(r"[^\x00-\x7f]", " ", text) for text in texts]
+    words = java.treebank(texts) if reference else [tokens(text) for text in texts]
+    if strict:
+        words = [" ".join(word for word in text.split() if word not in BRACKETS) for text in words]
+    made = iter(words)
     both = [[[next(made) for _ in told.sentences] for told in (pair.pred, pair.ref)] for pair in pairs]
     return [one for one, _ in both], [two for _, two in both]
 
@@ -215,10 +224,16 @@ def _quantities(
     return tuple(found)
 
 
-def _notes(meteor: bool) -> tuple[str, ...]:
-    if meteor:
-        return ()
-    return (f"without METEOR, SODA_c and the reference tokenizer: {java.WAY_OUT}",)
+def _notes(pairs: Sequence[Pair[Told, Told]], meteor: bool) -> tuple[str, ...]:
+    notes = []
+    if not meteor:
+        notes.append(f"without METEOR, SODA_c and the reference tokenizer: {java.WAY_OUT}")
+    reversed_ = sum(int((pair.pred.spans[:, 1] < pair.pred.spans[:, 0]).sum()) for pair in pairs)
+    if reversed_:
+        notes.append(
+            f"{reversed_} predicted spans end before they start; they are turned round, as in the script"
+        )
+    return tuple(notes)
 
 
 PROTOCOLS: dict[str, Protocol[Told, Told]] = {
