@@ -101,6 +101,16 @@ class Endpoint:
             f"{self.model} at {self.url} does not reply as asked: {problem}", url=self.url
         ) from problem
 
+    def reply(self, messages: Sequence[Message]) -> tuple[str, dict[str, int]]:
+        """The reply's words, and how many tokens the prompt and it have, where the endpoint says so. Nothing is kept on disk."""
+        answer = self._send({"model": self.model, "messages": [dict(m) for m in messages], **self.options})
+        usage = answer.get("usage") if isinstance(answer, dict) else None
+        counts = {"prompt": "prompt_tokens", "reply": "completion_tokens"}
+        told = usage if isinstance(usage, dict) else {}
+        return self._words(answer), {
+            name: told[key] for name, key in counts.items() if type(told.get(key)) is int
+        }
+
     def _send(self, request: Mapping[str, Any]) -> Any:
         """The endpoint's answer as JSON; waits and tries again where that can help."""
         headers = {"Content-Type": "application/json", "Accept": "application/json"}

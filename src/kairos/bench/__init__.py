@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kairos.bench.protocols import PROTOCOLS
+from kairos.bench.exams import EXAMS
 from kairos.errors import OptionError
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ BENCHES = {
 
 Progress = Callable[[float, float, "str | None"], None]
 """Called with what is done, what there is in all, and what is being done."""
-
-ASKED = tuple(name for name, (module, _) in PROTOCOLS.items() if module == "choices")
-"""The field's sets of questions: a model is asked about given videos (`kairos.bench.asking`)."""
 
 _HOMES = {
     "embedded": "kairos.bench.embedded",
@@ -54,32 +51,35 @@ def run(
     dry_run: bool = False,
     progress: Progress | None = None,
     ablations: str | os.PathLike[str] | None = None,
-    videos: str | os.PathLike[str] | None = None,
-    annotations: str | os.PathLike[str] | None = None,
-    limit: int | None = None,
-    resume: bool = False,
+    **sitting: Any,
 ) -> Report:
     """Runs the benchmark of that name and returns its report; `dry_run` returns what would run, as a report's facts.
 
-    `model` is a model's folder (the embedded one if left out), `out` a folder for clips, predictions and tables, `count`
-    how many clips a split, scenes, or rounds, `ablations` a folder of more models (duet). A set of questions (`ASKED`) takes a
-    folder of `videos`, the official file of `annotations`, `limit` for its first questions, and `resume` to go on with a run.
-    Raises OptionError for an unknown name, and for an option that the benchmark does not have.
+    `model` is a model's folder ("embedded" or None: the embedded one), `out` a folder for clips, predictions and tables,
+    `count` how many clips a split, scenes, or rounds, `ablations` a folder of more models (duet, heads). A benchmark of the
+    field (EXAMS) takes the options of `kairos.bench.exams.sitting.run`: videos, annotations, limit, frames, budget, missing,
+    resume. Raises OptionError for an unknown name, and for an option that the benchmark does not have.
     """
-    if name not in BENCHES and name not in ASKED:
-        near = difflib.get_close_matches(name, [*BENCHES, *ASKED], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join([*BENCHES, *ASKED])}"
+    if name not in BENCHES and name not in EXAMS:
+        near = difflib.get_close_matches(name, [*BENCHES, *EXAMS], n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join([*BENCHES, *EXAMS])}"
         raise OptionError(f"there is no benchmark {name!r}", option="name", value=name, hint=hint)
-    asking: dict[str, Any] = {"videos": videos, "annotations": annotations, "limit": limit, "resume": resume}
-    if name in ASKED:
-        from kairos.bench import asking as of_questions
+    given = {option: value for option, value in sitting.items() if value not in (None, False)}
+    if name in EXAMS:
+        for option, value in (("count", count), ("ablations", ablations)):
+            if value is not None:
+                raise OptionError(
+                    f"{name} has no {option}", option=option, hint="--limit takes the first items"
+                )
+        from kairos.bench.exams.sitting import run as sit
 
-        return of_questions.run(
-            name, model=model, out=out, dry_run=dry_run, progress=progress or _silence, **asking
-        )
-    for option, value in asking.items():
-        if value not in (None, False):
-            raise OptionError(f"{name} has no {option}", option=option, hint=f"{ASKED[0]} has")
+        given = {"videos": None, "annotations": None, **given}
+        return sit(name, model=model, out=out, dry_run=dry_run, progress=progress or _silence, **given)
+    for option in given:
+        hint = f"only the field's benchmarks have: {', '.join(EXAMS)}"
+        raise OptionError(f"{name} has no {option}", option=option, hint=hint)
+    if model is not None and os.fspath(model) == "embedded":
+        model = None
     more = {} if ablations is None else {"ablations": ablations}
     if more and name not in ("duet", "heads"):
         raise OptionError(

@@ -7,23 +7,35 @@ from typing import Annotated
 
 import typer
 
-from kairos.bench import ASKED, BENCHES
+from kairos.bench import BENCHES
+from kairos.bench.exams import EXAMS
 from kairos.cli import document, options, save
 from kairos.tasks import Option
 
 NAME, HELP = "bench", "Measure a model or the code itself."
 
 COUNT = Option(name="count", help="how many", type=int, least=1)
-LIMIT = Option(name="limit", help="how many questions", type=int, least=1)
+LIMIT = Option(name="limit", help="how many items", type=int, least=1)
+FRAMES = Option(name="frames", help="how many frames", type=int, least=1)
+BUDGET = Option(name="budget", help="seconds of work", above=0.0)
 SEED = Option(name="seed", help="equal seeds give equal clips", type=int, least=0)
 NAMES = "; ".join(f"{name}: {what}" for name, what in BENCHES.items())
-NAMES += f"; or questions about given videos: {', '.join(ASKED)}"
+NAMES += f"; or, about given videos: {', '.join(EXAMS)}"
 MISSED = 1
 
 
 def run(
     name: Annotated[str, typer.Argument(help=f"Which benchmark. {NAMES}.", show_default=False)],
-    model: options.ModelPath = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Folder of a model, embedded (the default), or, about given videos, a model behind an OpenAI-compatible "
+            "address: http://HOST/v1#NAME.",
+            metavar="MODEL",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder for clips, predictions, table.md.", show_default=False),
@@ -49,21 +61,48 @@ def run(
     videos: Annotated[
         Path | None,
         typer.Option(
-            "--videos", help="Folder of the videos (sets of questions).", metavar="DIR", show_default=False
+            "--videos",
+            help="Folder of the videos: files, or folders of images, by their names.",
+            metavar="DIR",
+            show_default=False,
         ),
     ] = None,
     annotations: Annotated[
         Path | None,
         typer.Option(
-            "--annotations", help="The official file (sets of questions).", metavar="FILE", show_default=False
+            "--annotations",
+            help="The benchmark's official file or folder.",
+            metavar="FILE",
+            show_default=False,
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", help="Only the first questions.", show_default=False)
+        int | None, typer.Option("--limit", help="Only the first items.", show_default=False)
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out (sets of questions).")
-    ] = False,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            "--frames", help="So many frames are looked at for an item, at most.", show_default=False
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget",
+            help="Seconds after which no new item is begun; --resume goes on.",
+            metavar="SECONDS",
+            show_default=False,
+        ),
+    ] = None,
+    missing: Annotated[
+        str,
+        typer.Option(
+            "--missing",
+            help="What of videos and annotations that are missing or broken: error (tell all and end), zero (nothing was "
+            "said), skip (leave them out).",
+        ),
+    ] = "error",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     table: Annotated[
         Path | None,
         typer.Option("--save", help="Write the table to FILE.md.", metavar="FILE", show_default=False),
@@ -77,6 +116,8 @@ def run(
     COUNT.check(count)
     SEED.check(seed)
     LIMIT.check(limit)
+    FRAMES.check(frames)
+    BUDGET.check(budget)
     if out is not None:
         save.check_folder(out, "--out")
     if table is not None:
@@ -85,7 +126,7 @@ def run(
     from kairos.bench import run as measure
     from kairos.cli.progress import counting
 
-    with counting(f"bench {name}", "clips", quiet=quiet) as progress:
+    with counting(f"bench {name}", "items" if name in EXAMS else "clips", quiet=quiet) as progress:
         report = measure(
             name,
             model=model,
@@ -98,6 +139,9 @@ def run(
             videos=videos,
             annotations=annotations,
             limit=limit,
+            frames=frames,
+            budget=budget,
+            missing=None if missing == "error" else missing,
             resume=resume,
         )
     if table is not None and not dry_run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -99,13 +99,15 @@ def score(
     *,
     ways: Sequence[str] = WAYS,
     missing: Missing = "error",
+    only: Collection[str] | None = None,
     rounds: int = ROUNDS,
     seed: int = 0,
 ) -> Scoring:
     """The numbers of the protocol `task`, each with an interval from resampling whole videos (none with `rounds` 0).
 
-    Raises OptionError for an unknown task, way or choice of `missing`; AnnotationError with every problem of both files, or
-    where nothing is left to score; TimelineError where a file cannot be read at all.
+    `only` names the references that count, where not all of them were asked. Raises OptionError for an unknown task, way or
+    choice of `missing`; AnnotationError with every problem of both files, or where nothing is left to score; TimelineError
+    where a file cannot be read at all.
     """
     for way in ways:
         if way not in WAYS:
@@ -115,7 +117,7 @@ def score(
                 value=way,
                 hint=f"choose {' or '.join(WAYS)}",
             )
-    matched = match(task, preds, ref, missing=missing)
+    matched = match(task, preds, ref, missing=missing, only=only)
     scored = {way: matched.protocol.scored(matched.pairs, way == "strict") for way in ways}
     clusters = [pair.video for pair in matched.pairs]
     intervals = {
@@ -128,9 +130,14 @@ def score(
 
 
 def match(
-    task: str, preds: Path | Sequence[Path], ref: Path | None = None, *, missing: Missing = "error"
+    task: str,
+    preds: Path | Sequence[Path],
+    ref: Path | None = None,
+    *,
+    missing: Missing = "error",
+    only: Collection[str] | None = None,
 ) -> Matched:
-    """The references of a task with their predictions. Errors as in `score`."""
+    """The references of a task with their predictions. `only` and errors as in `score`."""
     protocol = find(task)
     if missing not in MISSING:
         raise OptionError(
@@ -143,6 +150,8 @@ def match(
         raise OptionError(f"{task} needs references", option="ref", hint="give --ref FILE")
     of_refs = sources[0] if ref is None else Source(ref)
     refs = protocol.refs(of_refs)
+    if only is not None:
+        refs = refs.only(only)
     said = protocol.preds(sources[0], refs)
     given = dict.fromkeys([*sources, of_refs])
     problems = [problem for source in given for problem in source.found.problems]

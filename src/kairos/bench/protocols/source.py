@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -119,6 +119,13 @@ class Entries(Generic[T]):
     def broken(self, key: str) -> bool:
         """Whether the entry is there and cannot be used."""
         return key in self._broken
+
+    def only(self, keys: Collection[str]) -> Entries[T]:
+        """The entries of these ids, in the same order."""
+        found: Entries[T] = Entries()
+        found._values = {key: value for key, value in self._values.items() if key in keys}
+        found._broken = {key: None for key in self._broken if key in keys}
+        return found
 
     def items(self) -> Iterator[tuple[str, T]]:
         return iter(self._values.items())

@@ -77,7 +77,7 @@ def test_each_reply_is_a_line_and_nothing_later_is_seen(asked):
     assert model.watched == [1.0, 2.0, 1.0, 2.0]
     first = rows[0]
     assert first["raw_output"] == first["parsed_output"] == "A"
-    assert first["scores"] == {"accuracy": 1.0}
+    assert first["scores"]["Overall"] == first["strict"]["Overall"] == 1.0
     assert first["frames"]["count"] == 2
     assert {"prompt", "seconds", "tokens", "model"} <= set(first)
     assert (asked["out"] / "table.md").exists()
@@ -97,7 +97,7 @@ def test_a_run_goes_on_where_it_stopped(asked):
 
 def test_a_dry_run_asks_nothing(asked):
     report = run("streamingbench", model=Listener(), dry_run=True, **asked)
-    assert (report.facts["questions"], report.facts["videos"]) == (4, 2)
+    assert (report.facts["items"], report.facts["videos"]) == (4, 2)
     assert not asked["out"].exists()
 
 
