@@ -16,6 +16,29 @@ def test_the_shipped_recipe_is_the_default():
     assert load_recipe(EMBEDDED) == Recipe(following=Following(), heads=Heads())
 
 
+def test_settings_are_changed_by_their_path():
+    made = load_recipe(EMBEDDED, ["heads.temporal=simple", "heads.kinds=[region]", "heads.joint.rate=1.0e-4"])
+    assert made.heads.temporal == "simple"
+    assert made.heads.kinds == ("region",)
+    assert made.heads.joint.rate == 1e-4
+    assert made.heads.joint.steps == Heads().joint.steps
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("heads.temporal", "write it as"),
+        ("heads.temporall=simple", "did you mean temporal"),
+        ("seed.x=1", "seed has no keys of its own"),
+        ("heads.temporal=strong", "heads.temporal"),
+        ("name={", "cannot set"),
+    ],
+)
+def test_changes_that_cannot_be(change, told):
+    with pytest.raises(ConfigError, match=told):
+        load_recipe(EMBEDDED, [change])
+
+
 def test_all_mistakes_at_once(tmp_path):
     path = tmp_path / "r.yaml"
     path.write_text(

@@ -14,8 +14,8 @@ class KairosConfig(PretrainedConfig):
     Below `presence_threshold` a query is held to be absent; a live stream may fire from `fire_threshold` on.
     `absent_text` is what the model was taught to say where it cannot answer; `caption_verbs` are the kinds of event that
     dense captioning looks for; filled into `caption_query` they find moments, into `caption_prompt` they ask for words.
-    `task_heads` are names of registered task heads with their settings, `follower` the settings of what follows things (None:
-    the model has none).
+    `task_heads` are names of registered task heads with their settings (None: the head's answers are spelled in words), `follower` the
+    settings of what follows things. Without either the model has none.
     """
 
     model_type = "kairos"
@@ -57,7 +57,7 @@ class KairosConfig(PretrainedConfig):
         caption_query: str = "something {}",
         caption_prompt: str = "describe when something {}",
         decoder: dict[str, Any] | None = None,
-        task_heads: dict[str, dict[str, Any]] | None = None,
+        task_heads: dict[str, dict[str, Any] | None] | None = None,
         follower: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:

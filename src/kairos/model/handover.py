@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from kairos.model.names import Frames
+from kairos.model.say import Ground, Talk
 from kairos.model.task_tokens import TaskTokens
 
 if TYPE_CHECKING:
     from kairos.model.config import KairosConfig
     from kairos.model.kairos import KairosModel
-    from kairos.model.say import Ground
 
 __all__ = ["HandOver", "Handed", "Seen", "handed", "look"]
 
@@ -75,6 +75,8 @@ class Handed:
     heads: list[str | None]
     confidence: list[float]
     state: Tensor | None
+    talk: Talk
+    """Behind the task token, or where none was asked for, ready for the first word."""
 
 
 @torch.inference_mode()
@@ -83,8 +85,6 @@ def handed(model: KairosModel, ground: Ground, seen: Seen, head: str | None = No
 
     With `head` it goes there whatever the model says. What the task token leaves in the cache is not kept.
     """
-    from kairos.model.say import Talk
-
     over = model.handover
     assert over is not None
     talk = Talk(model, ground)
@@ -93,7 +93,7 @@ def handed(model: KairosModel, ground: Ground, seen: Seen, head: str | None = No
     sure = [float(p) for p in best.values.exp()]
     to = head or heads[0]
     if to is None:
-        return Handed(heads, sure, None)
+        return Handed(heads, sure, None, talk)
     begin, _ = over.tokens.kinds()[to].pair()
     talk.hear(model.speech.embed(torch.full((len(heads),), begin, device=model.device)))
-    return Handed(heads, sure, talk.hear(over.embedding(to, seen)))
+    return Handed(heads, sure, talk.hear(over.embedding(to, seen)), talk)

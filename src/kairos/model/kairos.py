@@ -88,7 +88,7 @@ class KairosModel(PreTrainedModel):
         }
         self.all_tied_weights_keys = dict(self._tied_weights_keys)
 
-    def give_heads(self, heads: dict[str, dict[str, Any]]) -> None:
+    def give_heads(self, heads: dict[str, dict[str, Any] | None]) -> None:
         """New task tokens and task heads, by name with their settings; the tokens begin at the mean of all words."""
         from kairos.model.handover import HandOver
 
@@ -120,7 +120,8 @@ class KairosModel(PreTrainedModel):
         states, fused = self.fuseformer(*seen.fields(), past=past.fused)
         shown = seen.attributes if shown is None else shown
         names, named = self.named(states, shown, past.named)
-        return Frames(states, names, shown[..., -4:].to(states.dtype)), FramesPast(fused, named)
+        cups = shown[..., :1] * shown[..., 1 + self.config.names, None]
+        return Frames(states, names, shown[..., -4:].to(states.dtype), cups), FramesPast(fused, named)
 
     def query(self, words: Tensor, known: Tensor) -> Query:
         """Word ids (R, L) -> R queries."""

@@ -28,9 +28,11 @@ from kairos.model.names import Frames, join
 from kairos.model.pointer import Span, spans_of
 from kairos.model.region import ordered
 from kairos.model.say import Ground, padded, say
+from kairos.model.spelled import LAST, read
 from kairos.model.track import Final, Query, TrackPast
 
 _TASKS = {"temporal": "ground", "region": "locate", "mask": "segment"}  # what users call what a head does
+_CUP = 0.5  # from this probability on a slot is a cup
 _CHUNK = 64  # ticks that pass the network at once, so that memory stays bounded however much is fed
 
 
@@ -285,6 +287,18 @@ class Session:
         """The tick at which what the query is about is held to be seen best."""
         return int(self._final().relevance[0, 0].argmax())
 
+    def cups(self, tick: int | None = None) -> list[tuple[float, float, float, float]]:
+        """The boxes of the cups that stand in the picture of a tick (the last one), xyxy in fractions, from left to right."""
+        frames, at = join(self._frames), self._seen_tick(tick)
+        boxes, found = frames.boxes[0, at].tolist(), frames.cups[0, at, :, 0].tolist()
+        kept: list[list[float]] = []
+        for likely, box in sorted(zip(found, boxes, strict=True), reverse=True):
+            if likely >= _CUP and all(
+                abs(box[0] - k[0]) > k[2] / 2 or abs(box[1] - k[1]) > k[3] / 2 for k in kept
+            ):
+                kept.append(box)
+        return [(x - w / 2, y - h / 2, x + w / 2, y + h / 2) for x, y, w, h in sorted(kept)]
+
     def place(self, tick: int | None = None) -> Place | None:
         """Where what the query is about is at a tick (the last one), from what was seen until then; None if it is not there.
 
@@ -293,13 +307,23 @@ class Session:
         ground, seen, presence = self._as_of(tick)
         if presence < self.model.config.presence_threshold:
             return None
-        x1, y1, x2, y2 = (float(v) for v in ordered(self._head("region", ground, seen))[0])
+        box = self._box("region", ground, seen)
+        if box is None:
+            return None
+        x1, y1, x2, y2 = (float(v) for v in ordered(box)[0])
         return Place((x1, y1, x2, y2), presence)
 
     def prompt(self, tick: int | None = None) -> Tensor | None:
         """What the follower starts from at a tick (the last one), (1, 3, C); None where it is not there. Raises ModelError."""
         ground, seen, presence = self._as_of(tick)
-        return None if presence < self.model.config.presence_threshold else self._head("mask", ground, seen)
+        if presence < self.model.config.presence_threshold:
+            return None
+        if not self._spells("mask"):
+            return self._head("mask", ground, seen)
+        box = self._box("mask", ground, seen)
+        return (
+            None if box is None or self.model.follower is None else self.model.follower.prompt(ordered(box))
+        )
 
     @torch.inference_mode()
     def saliency(self) -> tuple[NDArray[np.float64], list[Span]]:
@@ -307,6 +331,8 @@ class Session:
         from kairos.model.moments import windows
 
         ground, seen, _ = self._as_of(None)
+        if self._spells("temporal"):
+            return self._told(ground, seen)
         known = torch.ones(1, self.ticks, dtype=torch.bool, device=self.model.device)
         words = ground.words
         inputs = {
@@ -320,11 +346,15 @@ class Session:
         ((*found,),) = windows(moments, [self.time], 1 / self.model.config.fps)
         return score, found
 
-    def _as_of(self, tick: int | None) -> tuple[Ground, Seen, float]:
-        """What the current query stands on as of a tick, what the track then looks at, and presence by then."""
-        query, last = self._current, self.ticks - 1 if tick is None else tick
+    def _seen_tick(self, tick: int | None) -> int:
+        last = self.ticks - 1 if tick is None else tick
         if not 0 <= last < self.ticks:
             raise InputError(f"tick {last} has not been seen; there are {self.ticks}")
+        return last
+
+    def _as_of(self, tick: int | None) -> tuple[Ground, Seen, float]:
+        """What the current query stands on as of a tick, what the track then looks at, and presence by then."""
+        query, last = self._current, self._seen_tick(tick)
         with torch.inference_mode():
             tracked, looked = (_join(x, 2)[:, :, : last + 1] for x in (query.tracked, query.looked))
             ticks = torch.tensor([[last + 1]], device=self.model.device)
@@ -343,6 +373,27 @@ class Session:
         if over is None or name not in over.tokens.heads:
             raise ModelError(f"{self.model.name} has no {name} head; train one: docs/train.md")
         return over.tokens.heads[name](handed(self.model, ground, seen, name).state, inputs or {})
+
+    def _spells(self, name: str) -> bool:
+        over = self.model.handover
+        return over is not None and over.tokens.spells(name)
+
+    def _box(self, name: str, ground: Ground, seen: Seen) -> Tensor | None:
+        """A box (1, 4) in [0, 1] from a head, or spelled in words; None where the words are no box."""
+        if not self._spells(name):
+            return self._head(name, ground, seen)
+        found = read(handed(self.model, ground, seen, name).talk, 4)
+        return None if found is None else torch.tensor([found], device=self.model.device) / LAST
+
+    def _told(self, ground: Ground, seen: Seen) -> tuple[NDArray[np.float64], list[Span]]:
+        """A span spelled in words, and 1 for the ticks that it holds; nothing where the words are no span."""
+        score = np.zeros(self.ticks)
+        found = read(handed(self.model, ground, seen, "temporal").talk, 2)
+        if found is None or not found[0] < min(found[1], self.ticks):
+            return score, []
+        score[found[0] : found[1]] = 1
+        start, end = (v / self.model.config.fps for v in found)
+        return score, [(start, min(end, self.time), 1.0)]
 
     # captions ------------------------------------------------------------------------------------------------
 

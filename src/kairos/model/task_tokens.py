@@ -71,8 +71,11 @@ def register(kind: H) -> H:
 class TaskTokens(nn.Module):
     """The learnable embeddings of the task tokens, the heads behind them, and how a user's box is read."""
 
-    def __init__(self, width: int, heads: Mapping[str, Mapping[str, Any]]) -> None:
-        """`heads` are names of registered heads with their settings. Raises OptionError for one that is not registered."""
+    def __init__(self, width: int, heads: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """`heads` are names of registered heads with their settings; None for one whose answers are spelled in words instead.
+
+        Raises OptionError for a name that is not registered.
+        """
         super().__init__()
         if unknown := sorted(set(heads) - set(HEADS)):
             raise OptionError(
@@ -81,7 +84,9 @@ class TaskTokens(nn.Module):
                 value=unknown[0],
             )
         self.embeddings = nn.ParameterDict({name: nn.Parameter(torch.randn(width) * 0.02) for name in heads})
-        self.heads = nn.ModuleDict({name: HEADS[name](width, **settings) for name, settings in heads.items()})
+        self.heads = nn.ModuleDict(
+            {name: HEADS[name](width, **settings) for name, settings in heads.items() if settings is not None}
+        )
         self.box = nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, width))
 
     @torch.no_grad()
@@ -93,7 +98,11 @@ class TaskTokens(nn.Module):
             embeddings[list(kind.pair())] = mean
 
     def kinds(self) -> dict[str, type[TaskHead]]:
-        return {name: HEADS[name] for name in self.heads}
+        return {name: HEADS[name] for name in self.embeddings}
+
+    def spells(self, name: str) -> bool:
+        """Whether what a head would give is spelled in words behind its task token (`spelled.py`)."""
+        return name in self.embeddings and name not in self.heads
 
     def route(self, begin: int) -> str | None:
         """The head that the model hands over to by saying this word, None for any other."""

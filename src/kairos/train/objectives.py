@@ -190,7 +190,7 @@ class QueryLoss(nn.Module):
         losses: dict[str, Tensor] = {}
         for name, module in over.tokens.heads.items():
             head = cast(TaskHead, module)
-            there = batch["window"][..., 1] if name == "temporal" else batch["boxed"]
+            there = batch["window"][..., 0, 1] if name == "temporal" else batch["boxed"]
             mine = (batch["head"] == HEADED.index(name)) & (there > 0)
             if not mine.any():
                 continue
@@ -221,7 +221,7 @@ class QueryLoss(nn.Module):
         ticks, words = batch["length"][mine], batch["query"][mine]
         t = tracked.shape[2]
         known = torch.arange(t, device=ticks.device) < ticks[:, None]
-        windows = [[(float(a), float(b))] for a, b in batch["window"][mine].tolist()]
+        windows = [[(a, b) for a, b in row if b > 0] for row in batch["window"][mine].tolist()]
         fps = self.model.config.fps
         targets = label(windows, [n / fps for n in ticks.tolist()], known, clip.tolist())
         inputs = {

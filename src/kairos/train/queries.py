@@ -5,16 +5,19 @@ Shapes: B clips, Q queries (grounding first, then questions, captions, standing 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kairos.model.spelled import LAST, spell
 from kairos.model.task_tokens import HEADS
 from kairos.train.batches import Batches
 from kairos.train.dialogue import Reply, Sequences, Words, due, sampled
 from kairos.train.duet import Labels, labels
+from kairos.train.moments import MAX_WINDOWS
 from kairos.train.pool import Pool, identity, tick_times
 from kairos.world.labels import NOTHING
 from kairos.world.language import Query, Speaker, Standing
@@ -27,6 +30,7 @@ from kairos.world.wording import names_in, things_named
 QUERY_WORDS, ANSWER_WORDS = 18, 12
 HEADED = ("region", "temporal", "mask")  # the heads that requests are for
 HEAD_OF = {"ground": "temporal", "locate": "region", "track": "mask", "segment": "mask"}
+_SHARES = {"locate": 3, "track": 1, "segment": 1, "ground": 1}  # of the requests, in the order of `requests`
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,17 @@ class QueryBatches(Batches):
         first: int,
         steps: int,
         tokens: int = 0,
+        heads: Mapping[str, bool] | None = None,
         **ways: str,
     ) -> None:
-        """`tokens` a tick in the language model's context; `ways` are those of `duet.magqa` (insertion, informative)."""
+        """`tokens` a tick in the language model's context; `ways` are those of `duet.magqa` (insertion, informative).
+
+        `heads` are those that requests are for, and whether their answers are spelled in words. Where the temporal head is
+        one of them, a sentence of what happens is a request, too.
+        """
         super().__init__(first, steps)
         self.tokens, self.ways = tokens, ways
+        self.heads = dict(heads or {})
         self.pool, self.words, self.fps, self.seed, self.clips = pool, words, fps, seed, clips
         self.counts, self.truncated = counts, truncated
 
@@ -83,7 +93,10 @@ class QueryBatches(Batches):
                 cut = (
                     int(rng.integers(ticks[b] // 3, ticks[b])) if rng.random() < self.truncated else ticks[b]
                 )
-                targets.put(b, q, query, self.words, cut, subject(scene, query.query, slots))
+                who = subject(scene, query.query, slots)
+                targets.put(b, q, query, self.words, cut, who, "temporal" in self.heads)
+                if self.heads.get("temporal"):
+                    targets.spell(b, q, self.words)
             for q, query in enumerate(speaker.ask(ask) if ask else [], ground):
                 targets.put(b, q, query, self.words, ticks[b], subject(scene, query.query, slots))
             for q, query in enumerate(speaker.caption(caption) if caption else [], ground + ask):
@@ -102,6 +115,8 @@ class QueryBatches(Batches):
                 first = self.counts.total - self.counts.place
                 for q, request in enumerate(self._requests(scene, int(ticks[b]), rng), first):
                     targets.place(b, q, scene, request, self.words, slots, int(ticks[b]), rng)
+                    if self.heads[HEAD_OF[request.task]]:
+                        targets.spell(b, q, self.words)
         events, colours, shapes = [], [], []
         for scene, rows, count in zip(scenes, thing.numpy(), ticks, strict=True):
             colour, shape = identity(scene, rows)
@@ -124,10 +139,14 @@ class QueryBatches(Batches):
         }
 
     def _requests(self, scene: Scene, ticks: int, rng: np.random.Generator) -> list[Request]:
-        """Requests for places, half of them, for paths, masks and moments."""
+        """Requests for places, half of them, for paths, masks and moments: what there are heads for."""
         n, times = self.counts.place, tick_times(scene.duration, self.fps)[:ticks]
-        few = n // 6
-        return requests(scene, rng, n - 3 * few, few, few, few, times=times)
+        weight = {task: share for task, share in _SHARES.items() if HEAD_OF[task] in self.heads}
+        *few, (most, _) = sorted(weight.items(), key=lambda item: item[1])
+        count = {task: n * share // sum(weight.values()) for task, share in few}
+        count[most] = n - sum(count.values())
+        locate, track, segment, ground = (count.get(task, 0) for task in _SHARES)
+        return requests(scene, rng, locate, track, segment, ground, times=times)
 
 
 def _events(scene: Scene, thing: np.ndarray, count: int, fps: float) -> np.ndarray:
@@ -174,10 +193,23 @@ class Targets:
         )  # index into `HEADED` of the task head that is asked for
         self.box, self.given = (np.zeros((clips, queries, 4), np.float32) for _ in range(2))
         self.boxed = np.zeros((clips, queries), np.float32)  # whether there is a box to be found
-        self.window = np.full((clips, queries, 2), -1.0, np.float32)  # the moment to be found, in seconds
+        # the moments to be found, in seconds; -1 where there is none
+        self.window = np.full((clips, queries, MAX_WINDOWS, 2), -1.0, np.float32)
 
-    def put(self, b: int, q: int, query: Query, words: Words, ticks: int, subject: np.ndarray) -> None:
-        """One query of a clip of which `ticks` ticks are seen; `subject` (T,) is the slot of who it is about."""
+    def put(
+        self,
+        b: int,
+        q: int,
+        query: Query,
+        words: Words,
+        ticks: int,
+        subject: np.ndarray,
+        handed: bool = False,
+    ) -> None:
+        """One query of a clip of which `ticks` ticks are seen; `subject` (T,) is the slot of who it is about.
+
+        With `handed` a sentence of what happens is a request for its moments.
+        """
         self.subject[b, q] = subject
         ids = words(query.query)[:QUERY_WORDS]
         self.query[b, q, : len(ids)] = ids
@@ -193,6 +225,7 @@ class Targets:
             self.span[b, q] = (centre >= start) & (centre < end) & (centre < ticks)
             return
         self.asked[b, q] = 1
+        shown = 0
         for start, end in query.moments:
             start, end = start * self.fps, min(end * self.fps, float(ticks))
             on = (centre >= start) & (centre < end)
@@ -201,6 +234,11 @@ class Targets:
             self.relevance[b, q, on] = 1
             self.informative[b, q] = np.maximum(self.informative[b, q], on & (centre >= (start + end) / 2))
             self._point(b, q, on, start, end)
+            if handed and shown < MAX_WINDOWS:
+                self.window[b, q, shown] = start / self.fps, end / self.fps
+                shown += 1
+        if handed:
+            self._hand(b, q, "temporal")
 
     def _point(self, b: int, q: int, on: np.ndarray, start: float, end: float) -> None:
         """A moment from `start` to `end`, in ticks, that holds the ticks `on`."""
@@ -265,11 +303,9 @@ class Targets:
         It is relevant when who it is about is seen in the `slots` (T, S), or when what it asks for happens. A path or a mask by
         words starts at any tick at which its thing is seen; who is told by a deed is known in the last third only.
         """
-        head = HEADS[HEAD_OF[request.task]]
+        self._hand(b, q, HEAD_OF[request.task])
         ids = words(request.query)[:QUERY_WORDS]
         self.query[b, q, : len(ids)] = ids
-        self.answer[b, q, :3] = *head.pair(), END_ID
-        self.said[b, q], self.head[b, q] = 1, HEADED.index(head.name)
         shown = slots == request.thing
         seen = shown.any(1) & (request.thing >= 0) & (np.arange(len(shown)) < ticks)
         self.subject[b, q] = np.where(seen, shown.argmax(1), NOTHING)
@@ -295,12 +331,28 @@ class Targets:
                 centre = np.arange(len(seen)) + 0.5
                 if (on := (centre >= start) & (centre < end)).any():
                     self.relevance[b, q, on] = 1
-                    self.window[b, q] = start / self.fps, end / self.fps
+                    self.window[b, q, 0] = start / self.fps, end / self.fps
                     self._point(b, q, on, start, end)
             return
         self.relevance[b, q] = seen
         if box is not None:
             self.box[b, q], self.boxed[b, q], self.present[b, q] = box, 1, 1
+
+    def _hand(self, b: int, q: int, head: str) -> None:
+        """What is asked for is a head's to give."""
+        self.answer[b, q, :3] = *HEADS[head].pair(), END_ID
+        self.said[b, q], self.head[b, q] = 1, HEADED.index(head)
+
+    def spell(self, b: int, q: int, words: Words) -> None:
+        """What a head would give, in words behind its task token, where there is such an answer."""
+        told: list[float] = []
+        if self.head[b, q] == HEADED.index("temporal"):
+            told = [t * self.fps for t in self.window[b, q, 0].tolist() if t >= 0]
+        elif self.boxed[b, q]:
+            told = [LAST * side for side in self.box[b, q].tolist()]
+        ids = [*self.answer[b, q, :2].tolist(), *words(spell(told)), END_ID]
+        self.answer[b, q] = 0
+        self.answer[b, q, : len(ids)] = ids
 
     def tensors(self) -> dict[str, Tensor]:
         self.query, self.answer = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -97,17 +98,20 @@ class Dialogue:
 
 @dataclass(frozen=True, kw_only=True)
 class Heads:
-    """Stages five to seven: task tokens and task heads (TPO, section 3.2).
+    """Stages five to eight: task tokens and task heads (TPO, section 3.2).
 
     `assign` teaches the language model to say which task is asked for, `tune` the tokens and their heads, `joint` all of it
-    but the towers and the follower, beside all that was learned before. A stage of no steps is left out.
-    `kinds` are the heads; `temporal` is "cg-detr" or "simple"; `conversation` says whether questions, captions and duets go on
-    beside.
+    but the towers and the follower, beside all that was learned before, `settle` tokens and heads once more. A stage of no
+    steps is left out. The temporal head and the decoder, which are transformers, learn no faster than `slow`.
+    `kinds` are the heads; `temporal` is "cg-detr" or "simple"; with `spelled` there are none, and what they would give is
+    taught as words; `conversation` says whether questions, captions and duets go on beside.
     """
 
     assign: Optimiser = Optimiser(steps=60, rate=8e-4, warmup=15)
     tune: Optimiser = Optimiser(steps=220, rate=3e-3, warmup=20)
     joint: Optimiser = Optimiser(steps=600, rate=5e-4, warmup=20)
+    settle: Optimiser = Optimiser(steps=600, rate=1e-3, warmup=20)
+    slow: float = 8e-4
     clips: int = 8
     places: int = 6
     queries: int = 4
@@ -117,6 +121,7 @@ class Heads:
     truncated: float = 0.3
     kinds: tuple[str, ...] = ("region", "temporal", "mask")
     temporal: Literal["cg-detr", "simple"] = "cg-detr"
+    spelled: bool = False
     conversation: bool = True
 
 
@@ -139,11 +144,11 @@ class Recipe:
     calibration: int = 80  # scenes of the validation split
 
 
-def load_recipe(path: str | Path) -> Recipe:
-    """The recipe in a YAML file; raises ConfigError with all its mistakes."""
+def load_recipe(path: str | Path, changes: Iterable[str] = ()) -> Recipe:
+    """The recipe in a YAML file, with some settings changed ("heads.temporal=simple"); raises ConfigError with all mistakes."""
     from kairos.train import settings
 
-    return settings.load(path, Recipe, lambda recipe: _absurd(recipe, "") + _strange(recipe.model))
+    return settings.load(path, Recipe, lambda recipe: _absurd(recipe, "") + _strange(recipe.model), changes)
 
 
 def _strange(model: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@
     grounding   Fuseformer and query track: relevance, spans, presence
     language    all of it, with answers and captions
     dialogue    standing queries as duets, for the track's heads and the context's
-    assign, tune, joint   task tokens and task heads (TPO), where the recipe has heads
+    assign, tune, joint, settle   task tokens and task heads (TPO), where the recipe has heads
     calibration two thresholds, from the validation split
 
 What a stage made stands in `OUT/<stage>/done.safetensors`; the model, ready to load, in `OUT/model`.
@@ -18,7 +18,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,7 @@ def plan(recipe: Recipe) -> dict[str, Any]:
                     ("assign", heads.assign),
                     ("tune", heads.tune),
                     ("joint", heads.joint),
+                    ("settle", heads.settle),
                 )
             ),
         ],
@@ -122,13 +123,16 @@ def run(
     dry_run: bool = False,
     device: str = "cpu",
     progress: Progress | None = None,
+    changes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train by a recipe into `out`; goes on where a killed run stopped. Returns the plan and where the model is.
+
+    `changes` set some of the recipe file's settings anew ("heads.temporal=simple").
 
     With `resume=False` an `out` that holds a run already is refused. `start` is another run's folder: what it has finished
     before the first stage that the two recipes differ in is taken over. Raises ConfigError, OptionError.
     """
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, changes)
     out = Path(out)
     result = plan(recipe) | {"out": str(out), "device": device}
     if dry_run:
@@ -234,18 +238,21 @@ def _heads(
     """TPO's three stages (section 3.2): who learns in each, and from what.
 
     Other than the paper's, the second stage leaves the language model as it is, so that nothing is forgotten for want of
-    conversation; what heads have to say to it, it hears in the third.
+    conversation; what heads have to say to it, it hears in the third. A last stage lets the heads settle on the model that
+    has come of it. Where answers are spelled there is nothing to learn but the language model, and it learns in all of them.
     """
     model, counts = loss.model, Counts(heads.queries, place=heads.places)
     if heads.conversation:
         counts = Counts(heads.queries, heads.questions, heads.captions, heads.standing, heads.places)
     model.give_heads(settings(model.config, heads))
     assert model.handover is not None
-    alone = Counts(1, place=2 * heads.places)
+    alone = Counts(heads.queries, place=2 * heads.places)
+    apart = (model.handover, model.speech.decoder) if heads.spelled else (model.handover,)
     stages = (
         ("assign", heads.assign, (model.speech.decoder,), counts),
-        ("tune", heads.tune, (model.handover,), alone),
+        ("tune", heads.tune, apart, alone),
         ("joint", heads.joint, (loss,), counts),
+        ("settle", heads.settle, apart, alone),
     )
     for name, optimiser, learning, shown in stages:
         if not optimiser.steps:
@@ -257,12 +264,28 @@ def _heads(
             if frozen is not None:
                 frozen.requires_grad_(False)
         shape = (heads.clips, shown, heads.truncated)
-        _stage(recipe, name, loss, pool, optimiser, shape, out, device, progress)
+        asked = dict.fromkeys(heads.kinds, heads.spelled)
+        groups = _groups(loss, optimiser.rate, heads.slow)
+        _stage(recipe, name, loss, pool, optimiser, shape, out, device, progress, groups, asked)
     loss.requires_grad_(True)
 
 
-def settings(config: KairosConfig, heads: Heads) -> dict[str, dict[str, Any]]:
-    """The task heads of an embedded model, at its size."""
+def _groups(loss: QueryLoss, rate: float, slow: float) -> list[dict[str, Any]]:
+    """AdamW's: transformers, the temporal head and the decoder, learn at `slow` at most, all else at the stage's rate."""
+    learning = [(name, p) for name, p in loss.named_parameters() if p.requires_grad]
+    deep = [any(part in name for part in (".heads.temporal.", ".decoder.")) for name, _ in learning]
+    rates = {False: rate, True: min(rate, slow)}
+    groups = [
+        {"params": [p for (_, p), d in zip(learning, deep, strict=True) if d == which], "lr": r}
+        for which, r in rates.items()
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def settings(config: KairosConfig, heads: Heads) -> dict[str, dict[str, Any] | None]:
+    """The task heads of an embedded model, at its size; None for those whose answers are words."""
+    if heads.spelled:
+        return dict.fromkeys(heads.kinds)
     sizes: dict[str, dict[str, Any]] = {
         "region": {},
         "temporal": {
@@ -292,7 +315,7 @@ def take(recipe: Recipe, start: Path, out: Path) -> list[str]:
         "grounding",
         "language",
         "dialogue",
-        *(("assign", "tune", "joint") if recipe.heads is not None else ()),
+        *(("assign", "tune", "joint", "settle") if recipe.heads is not None else ()),
     ):
         files = sorted((start / stage).glob("clips-*.safetensors" if stage == "pool" else "done.safetensors"))
         key = stage if stage in ours else "heads"
@@ -351,6 +374,8 @@ def _stage(
     out: Path,
     device: str,
     progress: Progress | None,
+    groups: list[dict[str, Any]] | None = None,
+    heads: dict[str, bool] | None = None,
     **ways: str,
 ) -> None:
     clips, counts, truncated = shape
@@ -369,10 +394,13 @@ def _stage(
             first,
             optimiser.steps,
             model.config.context_tokens,
+            heads,
             **ways,
         )
 
-    _once(out / name, loss, lambda: _fit(recipe, name, loss, batches, optimiser, out, device, progress))
+    _once(
+        out / name, loss, lambda: _fit(recipe, name, loss, batches, optimiser, out, device, progress, groups)
+    )
 
 
 def _fit(
@@ -384,6 +412,7 @@ def _fit(
     out: Path,
     device: str,
     progress: Progress | None,
+    groups: list[dict[str, Any]] | None = None,
 ) -> None:
     fit(
         name,
@@ -395,6 +424,7 @@ def _fit(
         device=device,
         loaders=recipe.loaders,
         progress=progress,
+        groups=groups,
     )
 
 

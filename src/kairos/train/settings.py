@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import types
@@ -12,16 +13,19 @@ from typing import Any, TypeVar
 
 from kairos.errors import ConfigError
 
-__all__ = ["content", "load", "nearest"]
+__all__ = ["changed", "content", "load", "nearest"]
 
 T = TypeVar("T")
 
 
-def load(path: str | Path, kind: type[T], check: Callable[[T], list[str]]) -> T:
-    """The settings of a file as the dataclass `kind`; `check` says what else is wrong with them. Raises ConfigError."""
+def load(path: str | Path, kind: type[T], check: Callable[[T], list[str]], changes: Iterable[str] = ()) -> T:
+    """The settings of a file as the dataclass `kind`; `check` says what else is wrong with them. Raises ConfigError.
+
+    `changes` are "dotted.path=value" each, the value in YAML; they count in place of what the file says.
+    """
     from pydantic import TypeAdapter, ValidationError
 
-    values = content(path)
+    values = changed(content(path), changes)
     errors = _unknown(kind, values, "")
     try:
         made = TypeAdapter(kind).validate_python(values)
@@ -51,6 +55,29 @@ def content(path: str | Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: not a recipe: expected keys and values", path=path, errors=["not a mapping"]
         )
+    return values
+
+
+def changed(values: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """A copy of nested keys and values with some of them set anew. Raises ConfigError."""
+    import yaml
+
+    values = copy.deepcopy(values)
+    for change in changes:
+        path, given, value = change.partition("=")
+        *way, last = path.strip().split(".")
+        try:
+            if not given or not last:
+                raise ValueError("write it as dotted.path=value; a list's items are counted from 0")
+            inner: Any = values
+            for key in way:
+                inner = inner[int(key)] if isinstance(inner, list) else inner.setdefault(key, {})
+                if not isinstance(inner, dict | list):
+                    raise ValueError(f"{key} has no keys of its own")
+            inner[int(last) if isinstance(inner, list) else last] = yaml.safe_load(value)
+        except (ValueError, IndexError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"cannot set {change!r}: {reason}", errors=[reason]) from error
     return values
 
 

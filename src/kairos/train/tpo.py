@@ -1,10 +1,9 @@
 """Task Preference Optimization of a pretrained language model: stages that learn what table 16 has them learn (TPO, section 3.2).
 
     run("recipes/tpo.yaml", "runs/tpo")     goes on where it stopped
-    load("runs/tpo/model")                  the model and its script
+    kairos.load("runs/tpo/model")           the model (`model.adapted`)
 
-What a stage learned stands in `OUT/<stage>/done.safetensors`, the model in `OUT/model`: LoRA in peft's layout, the tokenizer,
-and `tpo.safetensors` with all that is new. The pretrained weights are not written again.
+What a stage learned stands in `OUT/<stage>/done.safetensors`, the model in `OUT/model`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,19 +20,23 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from kairos.errors import ModelError, OptionError
-from kairos.model.task_tokens import HEADS, TaskTokens
+from kairos.errors import AnnotationError, OptionError
+from kairos.model.adapted import AdaptedConfig, AdaptedModel
+from kairos.model.task_tokens import HEADS
 from kairos.timeline.files import atomic_write
 from kairos.train import examples, settings
 from kairos.train.examples import Example
 from kairos.train.features import Features
+from kairos.train.features import settings as settings_of
 from kairos.train.loop import Progress, fit
 from kairos.train.recipe import Optimiser
-from kairos.train.script import Script
-from kairos.train.tpo_batches import TpoBatches
-from kairos.train.tpo_model import TpoModel, with_lora
+from kairos.train.tpo_batches import TpoBatches, lacking
+from kairos.train.tpo_model import TpoLoss
 
-__all__ = ["Rates", "Stage", "TpoRecipe", "build", "load", "load_recipe", "run"]
+__all__ = ["Rates", "Stage", "TpoRecipe", "load_recipe", "made_of", "run"]
+
+SHOWN = 3
+"""So many problems of examples are told one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class Rates:
     tokens: dict[str, float] = field(default_factory=dict)
 
     def of(self, group: str) -> float:
-        """The rate of one of `TpoModel.groups`."""
+        """The rate of one of `AdaptedModel.groups`."""
         part, _, name = group.partition(".")
         value = getattr(self, part)
         return float(value.get(name, 0.0) if name else value)
@@ -78,7 +81,7 @@ class Stage:
 class TpoRecipe:
     """A training by TPO. `language` is a causal language model as transformers loads it, `features` a folder of features.
 
-    `width` is the length of a feature; `heads` are registered heads with their settings; `follower` is a SAM 2, whose prompts
+    `width` is the length of a feature; examples without features are an error, or left out with `missing: skip`. `heads` are registered heads with their settings; `follower` is a SAM 2, whose prompts
     the mask head learns to give.
     """
 
@@ -88,6 +91,7 @@ class TpoRecipe:
     loaders: int = 2
     language: str
     features: str
+    missing: Literal["error", "skip"] = "error"
     width: int = 1024
     frames: int = 16
     length: int = 4096
@@ -99,37 +103,23 @@ class TpoRecipe:
     stages: tuple[Stage, ...]
 
 
-def load_recipe(path: str | Path) -> TpoRecipe:
-    """The recipe of a YAML file; raises ConfigError with all its mistakes."""
-    return settings.load(path, TpoRecipe, _absurd)
+def load_recipe(path: str | Path, changes: Iterable[str] = ()) -> TpoRecipe:
+    """The recipe of a YAML file, with some settings changed ("stages.0.steps=3"); raises ConfigError with all mistakes."""
+    return settings.load(path, TpoRecipe, _absurd, changes)
 
 
-def build(recipe: TpoRecipe, *, follower: nn.Module | None = None) -> tuple[TpoModel, Script]:
-    """The pretrained language model with LoRA, task tokens and heads, untrained. Raises ModelError.
-
-    `follower` stands for the recipe's: a frozen module that has a prompt for boxes, as `model.follower.Follower` has.
-    """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    try:
-        script = Script(AutoTokenizer.from_pretrained(recipe.language))
-        language: Any = AutoModelForCausalLM.from_pretrained(recipe.language, dtype="auto")
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{recipe.language} is no causal language model: {error}",
-            path=recipe.language,
-            hint="language is a folder, or a name that transformers can load",
-        ) from error
-    if follower is None and recipe.follower is not None:
-        from kairos.model.sam2 import Sam2Follower
-
-        follower = Sam2Follower.load(recipe.follower)
-    torch.manual_seed(recipe.seed)
-    size = language.get_input_embeddings().weight.shape[1]
-    connector = nn.Sequential(nn.Linear(recipe.width, size), nn.GELU(), nn.Linear(size, size))
-    adapted = with_lora(language, recipe.rank, recipe.alpha)
-    tokens = TaskTokens(size, recipe.heads)
-    return TpoModel(adapted, script, connector, tokens, follower=follower), script
+def made_of(recipe: TpoRecipe) -> AdaptedConfig:
+    """What the model of a recipe is made of; its features say themselves how they were made."""
+    return AdaptedConfig(
+        language=recipe.language,
+        width=recipe.width,
+        frames=recipe.frames,
+        rank=recipe.rank,
+        alpha=recipe.alpha,
+        heads=recipe.heads,
+        follower=recipe.follower,
+        features=settings_of(recipe.features),
+    )
 
 
 def run(
@@ -142,12 +132,13 @@ def run(
     device: str = "cpu",
     progress: Progress | None = None,
     follower: nn.Module | None = None,
+    changes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train by a recipe into `out`; goes on where a killed run stopped. Returns the plan and where the model is.
 
-    `follower` as in `build`. Raises ConfigError, OptionError, ModelError.
+    `follower` as in `build`, `changes` as in `load_recipe`. Raises ConfigError, OptionError, ModelError.
     """
-    recipe = recipe if isinstance(recipe, TpoRecipe) else load_recipe(recipe)
+    recipe = recipe if isinstance(recipe, TpoRecipe) else load_recipe(recipe, changes)
     out = Path(out)
     if start is not None:
         raise OptionError(
@@ -169,38 +160,26 @@ def run(
             f"{out}: holds a run already; name another --out, or resume it", option="--out", value=str(out)
         )
     features = Features(recipe.features)
-    model, script = build(recipe, follower=follower)
+    sets = _learnable(recipe, sets, features)
+    plan["stages"] = [_planned(recipe, stage, sets) for stage in recipe.stages]
+    torch.manual_seed(recipe.seed)
+    model = AdaptedModel.build(made_of(recipe), follower=follower)
     out.mkdir(parents=True, exist_ok=True)
     with atomic_write(out / "recipe.json") as file:
         json.dump(dataclasses.asdict(recipe), file, indent=1)
     for stage in recipe.stages:
         done = out / stage.name / "done.safetensors"
         if not done.exists():
-            _train(recipe, stage, model, script, features, sets, out, device, progress)
-            _write(model.cpu(), done)
-        _read(model, done)
-    return plan | {"model": str(_save(recipe, model.cpu().eval(), script, out / "model"))}
-
-
-def load(folder: str | Path, *, follower: nn.Module | None = None) -> tuple[TpoModel, Script]:
-    """A model that `run` made, ready for use. Raises ModelError."""
-    from pydantic import TypeAdapter, ValidationError
-
-    folder = Path(folder)
-    try:
-        recipe = TypeAdapter(TpoRecipe).validate_json((folder / "tpo.json").read_text("utf-8"))
-    except (OSError, ValidationError) as error:
-        raise ModelError(f"{folder} holds no model made by TPO", path=folder) from error
-    model, script = build(recipe, follower=follower)
-    _read(model, folder / "tpo.safetensors")
-    return model.eval(), script
+            _train(recipe, stage, model, features, sets, out, device, progress)
+            model.cpu().write(done)
+        model.read(done)
+    return plan | {"model": str(model.cpu().eval().save(out / "model"))}
 
 
 def _train(
     recipe: TpoRecipe,
     stage: Stage,
-    model: TpoModel,
-    script: Script,
+    model: AdaptedModel,
     features: Features,
     sets: Mapping[str, list[Example]],
     out: Path,
@@ -226,12 +205,11 @@ def _train(
             mine,
             weights,
             features,
-            script,
+            model.script,
             heads,
             rows=stage.rows,
             frames=recipe.frames,
             length=recipe.length,
-            width=recipe.width,
             seed=recipe.seed,
             first=first * batches_a_step * _devices(),
             steps=steps * batches_a_step * _devices(),
@@ -240,7 +218,7 @@ def _train(
     rates = [stage.rates.of(name) for name, _ in model.groups()]
     fit(
         stage.name,
-        model.to(device),
+        TpoLoss(model).to(device),
         batches,
         Optimiser(
             steps=steps,
@@ -283,6 +261,36 @@ def _examples(path: str, missing: bool) -> list[Example]:
     return [] if missing and not Path(path).exists() else examples.read(path)
 
 
+def _learnable(
+    recipe: TpoRecipe, sets: Mapping[str, list[Example]], features: Features
+) -> dict[str, list[Example]]:
+    """The examples that can be learned from with these features. Raises AnnotationError with all that cannot, unless they are
+    to be skipped and others are left.
+    """
+    kept: dict[str, list[Example]] = {}
+    problems: dict[str, None] = {}
+    lost = 0
+    for path, of in sets.items():
+        told = [lacking(example, features, recipe.width) for example in of]
+        kept[path] = [example for example, problem in zip(of, told, strict=True) if problem is None]
+        problems |= dict.fromkeys(f"{path}: {problem}" for problem in told if problem is not None)
+        lost += len(of) - len(kept[path])
+    empty = [path for path in kept if sets[path] and not kept[path]]
+    if empty or (problems and recipe.missing == "error"):
+        shown = "; ".join([*problems][:SHOWN]) + (
+            f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        )
+        raise AnnotationError(
+            f"{lost} examples cannot be learned from"
+            + (f", all of {empty[0]}" if empty else "")
+            + f": {shown}",
+            path=recipe.features,
+            errors=[*problems],
+            hint="make the features by `kairos features`" + ("" if empty else ", or set missing: skip"),
+        )
+    return kept
+
+
 def _steps(stage: Stage, sets: Mapping[str, list[Example]]) -> int:
     if stage.steps is not None:
         return stage.steps
@@ -302,38 +310,6 @@ def _batches_a_step(stage: Stage) -> int:
             value=stage.batch,
         )
     return int(share)
-
-
-def _write(model: TpoModel, path: Path) -> None:
-    from safetensors.torch import save_file
-
-    save_file(model.learned(), str(path.with_suffix(".part")))
-    path.with_suffix(".part").replace(path)
-
-
-def _read(model: TpoModel, path: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        kept = load_file(str(path))
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: not what a stage has learned: {error}", path=path) from error
-    mine = model.learned()
-    if {k: v.shape for k, v in kept.items()} != {k: v.shape for k, v in mine.items()}:
-        raise ModelError(f"{path} is of another model than the recipe's", path=path)
-    model.load_state_dict(kept, strict=False)
-
-
-def _save(recipe: TpoRecipe, model: TpoModel, script: Script, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    language: Any = model.language
-    language.save_pretrained(folder, save_embedding_layers=False)
-    script.tokenizer.save_pretrained(folder)
-    _write(model, folder / "tpo.safetensors")
-    with atomic_write(folder / "tpo.json") as file:
-        json.dump(dataclasses.asdict(recipe), file, indent=1)
-    return folder
 
 
 def _absurd(recipe: TpoRecipe) -> list[str]:
