@@ -28,7 +28,8 @@ _HOMES = {
     "videozero": "levels",
     "captions": "told",
     "magqa": "told",
-    "boxes": "followed",
+    "refcoco": "followed",
+    "trackers": "followed",
     "masks": "followed",
     "vidstg": "followed",
 }
