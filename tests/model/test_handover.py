@@ -112,7 +112,8 @@ def test_who_the_track_points_at_matters(headed, stream):
 
 
 def test_look_gives_what_is_pointed_at():
-    frames = Frames(torch.randn(1, 3, 5, 6), torch.rand(1, 3, 4, 2), torch.rand(1, 3, 4, 4) * 0.2 + 0.3)
+    boxes = torch.rand(1, 3, 4, 4) * 0.2 + 0.3
+    frames = Frames(torch.randn(1, 3, 5, 6), torch.rand(1, 3, 4, 2), boxes, torch.rand(1, 3, 4, 1))
     point = torch.full((1, 2, 2, 3, 5), -1e4)
     point[..., 2] = 0.0
     seen = look(point, frames, torch.tensor([[1, 2]]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from place_rules import PlaceRules
 from session_rules import TICKS
 
-from kairos.errors import ModelError
+from kairos.errors import InputError, ModelError
 from kairos.model.follower import Follower
 
 
@@ -50,3 +51,27 @@ def test_a_model_without_heads_says_so(tiny):
     assert session.route() is None
     with pytest.raises(ModelError, match="cannot follow"):
         tiny.follow(box=(0.1, 0.1, 0.5, 0.5))
+
+
+def test_cups_are_counted_once_from_left_to_right(tiny):
+    session = tiny.session()
+    session.see(np.zeros((2, 64, 64, 3), np.uint8), None)
+    slots = session._frames[0].cups.shape[2]
+    boxes, cups = torch.zeros(1, 2, slots, 4), torch.zeros(1, 2, slots, 1)
+    seen = [
+        (0.8, 0.9),
+        (0.5, 0.7),
+        (0.53, 0.6),
+        (0.2, 0.55),
+        (0.3, 0.45),
+    ]  # two slots on one cup, and one that is none
+    for slot, (x, likely) in enumerate(seen):
+        boxes[0, 1, slot] = torch.tensor([x, 0.5, 0.2, 0.3])
+        cups[0, 1, slot] = likely
+    session._frames = [dataclasses.replace(session._frames[0], boxes=boxes, cups=cups)]
+    found = session.cups()
+    assert [(x1 + x2) / 2 for x1, _, x2, _ in found] == pytest.approx([0.2, 0.5, 0.8])
+    assert found[0] == pytest.approx((0.1, 0.35, 0.3, 0.65))
+    assert session.cups(0) == []
+    with pytest.raises(InputError, match="has not been seen"):
+        session.cups(2)

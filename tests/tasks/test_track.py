@@ -12,6 +12,8 @@ from painted import square_at, write_square
 import kairos
 from kairos.errors import InputError, ModelError, OptionError, VideoError
 from kairos.tasks import ask, segment, track
+from kairos.tasks.places import asks_outline
+from kairos.world.instructions import HELD_OUT_TEMPLATES, TEMPLATES
 
 SIZE = (128, 96)
 
@@ -189,6 +191,17 @@ class TestAskChooses:
         assert len(answer.track) > 20
         assert (answer.mask_track is not None) == masks
         assert len(model.sessions) == 1, "the video is watched once"
+
+    def test_where_one_head_gives_both_words_tell_which_is_meant(self, model, clip, monkeypatch):
+        monkeypatch.setattr("fakes.SquareSession.ROUTES", {"track": "segment", "segment": "segment"})
+        assert ask(model, clip, "track the red square").mask_track is None
+        assert ask(model, clip, "segment the red square").mask_track is not None
+
+    @pytest.mark.parametrize("templates", [TEMPLATES, HELD_OUT_TEMPLATES])
+    def test_every_template_says_whether_it_means_masks(self, templates):
+        for task in ("track", "segment"):
+            for form in templates[task]:
+                assert asks_outline(form.format("the red ring")) == (task == "segment"), form
 
     def test_a_time(self, model, clip):
         answer = ask(model, clip, "find the moment when it is red")

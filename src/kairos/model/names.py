@@ -12,7 +12,7 @@ then shapes); a table of names is K for what is shown, then K for what it is kno
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +30,13 @@ class Frames:
     states: Tensor  # (B, T, N, D)
     names: Tensor  # (B, T, S, 2K)
     boxes: Tensor  # (B, T, S, 4): centre, width and height of slots in fractions of the picture, as the tower says
+    cups: (
+        Tensor  # (B, T, S): how likely it is that a slot is a cup, which has no name; as the tower says, too
+    )
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Frames:
         """The same change to all of it, of clips or ticks."""
-        return Frames(change(self.states), change(self.names), change(self.boxes))
+        return Frames(*(change(getattr(self, f.name)) for f in fields(self)))
 
 
 class Names(nn.Module):
@@ -67,7 +70,7 @@ def join(parts: list[Frames]) -> Frames:
     """Parts that follow one another in time, as one."""
     if len(parts) == 1:
         return parts[0]
-    return Frames(*(torch.cat([getattr(p, name) for p in parts], 1) for name in ("states", "names", "boxes")))
+    return Frames(*(torch.cat([getattr(p, f.name) for p in parts], 1) for f in fields(Frames)))
 
 
 def fit(asked: Tensor, names: Tensor) -> Tensor:

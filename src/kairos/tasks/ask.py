@@ -26,13 +26,15 @@ MAX_WORDS = Option(
 def _ask(
     model: Model, video: Video, query: str, *, top: int, max_words: int, progress: Any, **watching: Any
 ) -> Answer:
-    from kairos.tasks import evidence
+    from kairos.tasks import cups, evidence
 
     if (refusal := evidence.unknown_words("ask", model, video, query)) is not None:
         return refusal
     session, watched = evidence.watch_for(query, model, video, progress=progress, **watching)
+    span = {"start": watching["start"], "end": watching["end"]}
+    if (told := cups.which_cup(model, video, query, session, watched, progress=progress, **span)) is not None:
+        return told
     if (route := session.route() if hasattr(session, "route") else None) is not None:
-        span = {"start": watching["start"], "end": watching["end"]}
         return _hand_over(route, model, video, query, session, watched, span, top, progress)
     reply = session.reply(max_words=max_words)
     if reply.abstained:
@@ -64,13 +66,14 @@ def _hand_over(
     """The answer of the task that the question asks for, from the session that has seen the video already."""
     from kairos.tasks.ground import ground_found
     from kairos.tasks.locate import locate_found
+    from kairos.tasks.places import asks_outline
     from kairos.tasks.track import follow_found
 
     if route == "ground":
         return ground_found("ask", model, video, query, session, watched, top)
     if route == "locate":
         return locate_found("ask", model, video, query, session, watched)
-    masks = route == "segment"
+    masks = route == "segment" and asks_outline(query)
     return follow_found("ask", model, video, query, session, watched, **span, masks=masks, progress=progress)
 
 

@@ -6,6 +6,7 @@ takes and gives them in fractions of that picture.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PLACES",
     "absent",
+    "asks_outline",
     "box_words",
     "check_box",
     "fractions",
@@ -37,6 +39,17 @@ __all__ = [
 
 PLACES = {"locate": "where is {} ?", "track": "track {}", "segment": "segment {}"}
 """The tasks that give places, and how each is asked for where a query is but a name: "the red ring"."""
+
+OUTLINE = frozenset(("cut", "mask", "masks", "outline", "paint", "pixel", "pixels", "segment", "silhouette"))
+"""Words of which a request for masks has one, and a request for a path none."""
+
+
+def asks_outline(query: str) -> bool:
+    """Whether a query that is handed over to the follower asks what pixels a thing covers, and not only where it goes.
+
+    One head gives both (TPO's mask token), so what the model hands over does not tell which of them is meant.
+    """
+    return not OUTLINE.isdisjoint(re.findall(r"[a-z]+", query.lower()))
 
 
 def watch_for(

@@ -148,6 +148,12 @@ class PlaceSession(Session, Protocol):
         """Where what the query is about is at a tick, as of what was seen by then; None where it is not there."""
         ...
 
+    def cups(self, tick: int | None = None) -> Sequence[Box]:
+        """The boxes of the cups that stand in the picture of a tick, from left to right. A model that knows no cups has no such
+        method: it is then not told which of them hides something.
+        """
+        ...
+
     def prompt(self, tick: int | None = None) -> Any:
         """From what a pursuit begins that starts with this tick's picture; None where it is not there."""
         ...

@@ -11,13 +11,15 @@ from kairos.tasks.option import WATCHING, Option
 from kairos.tasks.task import Task
 
 if TYPE_CHECKING:
-    from kairos.tasks.following import Trail
+    import numpy as np
+    from numpy.typing import NDArray
+
     from kairos.tasks.protocol import PlaceModel, PlaceSession
     from kairos.tasks.stream import Progress, Watched
     from kairos.timeline import Answer, Moment
     from kairos.video import Video
 
-__all__ = ["FOLLOWING", "find_and_follow", "fits", "follow_found", "track"]
+__all__ = ["FOLLOWING", "find_and_follow", "fits", "follow_found", "runs", "track"]
 
 MOST_TOLD = 3
 """So many stretches in which a thing is seen are told one by one."""
@@ -149,7 +151,7 @@ def _answer(
     from kairos.tasks import evidence
     from kairos.tasks.following import follow
     from kairos.tasks.stream import Watched, damage
-    from kairos.timeline import Curve, MaskTrack, Track
+    from kairos.timeline import Curve, MaskTrack, Moment, Track
 
     assert model.follower is not None
     pace = rate or float(model.follower.fps)
@@ -168,7 +170,9 @@ def _answer(
     )
     until = min(float(trail.times[-1]) + 1.0 / pace, stop)
     notes = dict.fromkeys((*begin.notes, *damage(video, start, stop, until)))
-    moments = tuple(_seen(trail, until))
+    moments = tuple(
+        Moment(a, b, float(trail.visible[run].mean())) for run, a, b in runs(trail.seen, trail.times, until)
+    )
     score = 1.0 if begin.confidence is None else begin.confidence
     followed = Watched(
         start=start, end=until, ticks=len(trail.times), fps=pace, looks=pace, notes=tuple(notes)
@@ -192,17 +196,19 @@ def _answer(
     )
 
 
-def _seen(trail: Trail, until: float) -> Iterator[Moment]:
-    """The stretches in which it is seen, in the order of time; each picture stands until the next."""
+def runs(
+    flags: NDArray[np.bool_], times: NDArray[np.float64], until: float
+) -> Iterator[tuple[slice, float, float]]:
+    """The runs of true `flags` (n,), in the order of time: which they are, and from when to when in seconds. Each of the
+    `times` (n,) stands until the next, the last one `until` then.
+    """
     import numpy as np
 
-    from kairos.timeline import Moment
-
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], trail.seen, [False]]).astype(np.int8)))
-    ends = np.append(trail.times[1:], until)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    ends = np.append(times[1:], until)
     for first, stop in zip(edges[::2], edges[1::2], strict=True):
-        start, end = float(trail.times[first]), float(ends[stop - 1])
-        yield Moment(start, max(start, end), float(trail.visible[first:stop].mean()))
+        start, end = float(times[first]), float(ends[stop - 1])
+        yield slice(first, stop), start, max(start, end)
 
 
 def _words(moments: tuple[Moment, ...], length: float) -> str:
