@@ -102,6 +102,15 @@ def run(
             "said), skip (leave them out).",
         ),
     ] = "error",
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge",
+            help="A language model that rates free words, http://HOST/v1#NAME (magqa).",
+            metavar="URL#NAME",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     table: Annotated[
         Path | None,
@@ -142,6 +151,7 @@ def run(
             frames=frames,
             budget=budget,
             missing=None if missing == "error" else missing,
+            judge=judge,
             resume=resume,
         )
     if table is not None and not dry_run:

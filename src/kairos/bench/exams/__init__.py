@@ -8,44 +8,23 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from kairos.bench.protocols import PROTOCOLS
-
 if TYPE_CHECKING:
     from kairos.bench.exams.exam import Exam
 
 __all__ = ["EXAMS", "find"]
 
-_HOMES = {
-    "highlights": "spans",
-    "grounding": "spans",
-    "didemo": "spans",
-    "nlq": "spans",
-    "tvr": "spans",
-    "hirest": "spans",
-    "grounded": "proofs",
-    "choices": "choices",
-    "cgbench": "choices",
-    "videozero": "levels",
-    "captions": "told",
-    "magqa": "told",
-    "refcoco": "followed",
-    "trackers": "followed",
-    "masks": "followed",
-    "vidstg": "followed",
+_MODULES = {
+    "spans": "qvhighlights audio-moments charades charades-timechat charades-vtimellm activitynet tacos queryd tvgbench "
+    "didemo ego4d-nlq tvr hirest",
+    "told": "dense-captions hirest-steps magqa",
+    "proofs": "nextgqa rextime",
+    "followed": "lasot got10k davis ref-youtube-vos mevis vidstg refcoco",
+    "choices": "video-mme mvbench mlvu longvideobench lvbench egoschema ovo-bench streamingbench tempcompass cg-bench",
+    "levels": "videozerobench",
 }
-"""The module of `kairos.bench.protocols` that scores it -> the module here that puts it."""
 
-_ELSEWHERE = {"hirest-steps": "told"}
-
-_NEVER = ("charades-mmduet",)
-"""Scored, and not put: its references are one model's own samples."""
-
-EXAMS: dict[str, str] = {
-    name: _ELSEWHERE.get(name, _HOMES[module])
-    for name, (module, _) in PROTOCOLS.items()
-    if module in _HOMES and name not in _NEVER
-}
-"""The benchmarks that can be put to a model -> the module that says how."""
+EXAMS: dict[str, str] = {name: module for module, names in _MODULES.items() for name in names.split()}
+"""The benchmarks that can be put to a model, named as their protocols (`kairos.bench.protocols`) -> the module that says how."""
 
 
 def find(name: str) -> Exam:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kairos.bench.protocols.source import Entries, Source
+from kairos.score.judge import Judge
 from kairos.timeline import Answer, Timeline
 
 __all__ = ["Candidate", "Exam", "Item", "Result", "Said", "View", "answers", "timelines"]
@@ -138,7 +139,7 @@ class Result:
     def answer(self, step: str = "") -> Answer:
         """What was read off, as an Answer with the item's id; an empty one where nothing could be read."""
         given = self.steps.get(step, {}).get("parsed_output")
-        found = Answer("ask", abstained=True) if given is None else Answer.from_dict(given)
+        found = Answer("ground", abstained=True) if given is None else Answer.from_dict(given)
         return found.replace(id=self.item.id, query=self.item.query, video=self.item.video)
 
 
@@ -149,7 +150,8 @@ class Exam:
     `items` walks the official file; ids are those of the protocol's references. `put` puts one item to a candidate, step by
     step. `write` writes what came of it into a folder, in the official format, and returns what `kairos score` takes as
     predictions; None where items.jsonl itself is such a file. `told` is what a line tells beside. `rate`: images a second
-    where the benchmark keeps its videos as folders of images; with `pictures` each image is a video of its own. `notes` are told with the table.
+    where the benchmark keeps its videos as folders of images; with `pictures` each image is a video of its own. `judge` rates what was said to
+    an item whose `about` is the true Answer; the line keeps it as `ratings`. `notes` are told with the table.
     """
 
     items: Callable[[Source, Entries[Any]], Iterable[Item]]
@@ -158,6 +160,7 @@ class Exam:
     told: Callable[[Item], Mapping[str, Any]] = lambda item: {}
     rate: float | None = None
     pictures: bool = False
+    judge: Callable[[Item, Answer, Judge], Any] | None = None
     notes: tuple[str, ...] = ()
 
 

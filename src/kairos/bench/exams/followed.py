@@ -18,6 +18,7 @@ from kairos.bench.exams.exam import Box, Candidate, Exam, Item, Result, Said, Vi
 from kairos.bench.exams.spans import dumped
 from kairos.bench.protocols.masks import labels
 from kairos.bench.protocols.source import Entries, Source
+from kairos.bench.protocols.vidstg import sentences
 from kairos.timeline import MaskTrack
 from kairos.timeline.files import atomic_path, atomic_write
 
@@ -162,8 +163,8 @@ def _draw_words(folder: Path, results: Sequence[Result]) -> list[Path]:
 
 
 def _sentences(source: Source, refs: Entries[Any]) -> Iterator[Item]:
-    """TubeDETR's prepared annotations; a sentence is about the frames from its start to its end."""
-    for row in source.mapping().get("videos", ()):
+    """A sentence is about the frames from its start to its end."""
+    for _, row in sentences(source)[0]:
         fps = float(row["fps"])
         part = (row["start_frame"] / fps, row["end_frame"] / fps)
         video = str(row.get("video_path") or row["original_video_id"])

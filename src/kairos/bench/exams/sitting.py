@@ -23,7 +23,10 @@ from kairos.bench.protocols import find as find_protocol
 from kairos.bench.protocols.scoring import MISSING, Missing, Scoring, error, score
 from kairos.bench.protocols.source import Source
 from kairos.bench.report import Report
+from kairos.endpoint import Endpoint
 from kairos.errors import InputError, OptionError, VideoError
+from kairos.score.judge import EndpointJudge, ExactJudge, Judge
+from kairos.timeline import Answer
 from kairos.timeline.files import atomic_write
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ def run(
     frames: int | None = None,
     budget: float | None = None,
     missing: str = "error",
+    judge: str | None = None,
     resume: bool = False,
     dry_run: bool = False,
     progress: Progress,
@@ -68,7 +72,8 @@ def run(
 
     `model` is a model's folder, "embedded", an address `http://HOST/v1#NAME`, or a model; at most `frames` frames are looked at
     for an item. After `budget` seconds no new item is begun. `missing`: what of a video that is not there or cannot be read:
-    "error", "zero" (nothing was said) or "skip". `out` (runs/bench-NAME) keeps items.jsonl, the predictions and table.md.
+    "error", "zero" (nothing was said) or "skip". `judge`, an address too, rates free words where a benchmark has them rated
+    (magqa). `out` (runs/bench-NAME) keeps items.jsonl, the predictions and table.md.
 
     Raises OptionError where an option is missing or wrong, or items are there and `resume` is not said; AnnotationError with
     every problem of the annotations; InputError where videos are missing; VideoError, EndpointError.
@@ -82,6 +87,7 @@ def run(
     rule: Missing = missing
     exam, folder = find(name), Path(out) if out is not None else Path("runs") / f"bench-{name}"
     items = _items(name, exam, annotations, rule)[:limit]
+    judging = _judge(name, exam, items, judge)
     todo = _found(items, exam, Path(videos), rule)
     lost = sum(one.view is None for one in todo)
     title = f"{find_protocol(name).title}: {len(todo)} items"
@@ -96,7 +102,7 @@ def run(
         raise OptionError(f"{path} is there already", option="out", hint=hint)
     candidate = candidate_of(model, frames)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = _sit(candidate, exam, todo, path, rule, budget, progress)
+    lines = _sit(candidate, exam, todo, path, rule, judging, budget, progress)
     scoring = _scored(name, exam, annotations, folder, [one.item for one in todo], lines, rule)
     _mark(path, lines, scoring)
     report = _report(name, title, command, scoring, exam, candidate, path, lines, len(todo))
@@ -108,13 +114,8 @@ def candidate_of(model: Any, frames: int | None = None) -> Candidate:
     """Who is asked: a model's folder, "embedded" or None, an address with a model's name, or a model itself."""
     if isinstance(model, str) and model.startswith(("http://", "https://")):
         from kairos.bench.exams.remote import Remote
-        from kairos.endpoint import Endpoint
 
-        url, _, named = model.partition("#")
-        if not named:
-            hint = f"give {url}#NAME"
-            raise OptionError(f"{model} does not say which model", option="model", value=model, hint=hint)
-        remote: Remote = Remote(Endpoint(url, named), frames)
+        remote: Remote = Remote(_endpoint(model, "model"), frames)
         return remote
     import kairos
     from kairos.bench.clips import fingerprint
@@ -129,6 +130,14 @@ def candidate_of(model: Any, frames: int | None = None) -> Candidate:
     else:
         local = Local(model, str(model.name), frames)
     return local
+
+
+def _endpoint(address: str, option: str) -> Endpoint:
+    url, _, named = address.partition("#")
+    if not named:
+        hint = f"give {url}#NAME"
+        raise OptionError(f"{address} does not say which model", option=option, value=address, hint=hint)
+    return Endpoint(url, named)
 
 
 # what is asked -------------------------------------------------------------------------------------------------------
@@ -165,6 +174,22 @@ def _found(items: Sequence[Item], exam: Exam, folder: Path, missing: Missing) ->
     )
 
 
+def _judge(name: str, exam: Exam, items: Sequence[Item], given: str | None) -> Judge | None:
+    """Who rates free words; None where the protocol itself can, which the true answers show, rated beside themselves."""
+    if given is not None:
+        if exam.judge is None:
+            raise OptionError(f"{name} has no judge", option="judge", hint="magqa has")
+        return EndpointJudge(_endpoint(given, "judge"))
+    try:
+        for item in items if exam.judge is not None else ():
+            assert exam.judge is not None
+            exam.judge(item, item.about, ExactJudge())
+    except InputError as error:
+        hint = "give --judge http://HOST/v1#NAME, a language model that rates"
+        raise OptionError(f"{name} needs a judge here: {error.message}", option="judge", hint=hint) from error
+    return None
+
+
 def _command(
     name: str,
     videos: StrPath,
@@ -193,6 +218,7 @@ def _sit(
     todo: Sequence[_Todo],
     path: Path,
     missing: Missing,
+    judge: Judge | None,
     budget: float | None,
     progress: Progress,
 ) -> dict[str, Line]:
@@ -206,6 +232,9 @@ def _sit(
             if budget is not None and time.monotonic() - began >= budget:
                 break
             row = _put(candidate, exam, one, missing)
+            if judge is not None and exam.judge is not None and row.get("parsed_output"):
+                answer = Answer.from_dict(row["parsed_output"])
+                row["ratings"] = exam.judge(one.item, answer, judge)
             file.write(_dumped(row))
             file.flush()
             lines[one.item.id] = row

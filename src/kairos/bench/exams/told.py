@@ -10,6 +10,8 @@ from typing import Any
 from kairos.bench.exams.exam import Candidate, Exam, Item, Result, Said, View
 from kairos.bench.exams.spans import dumped
 from kairos.bench.protocols.source import Entries, Source
+from kairos.score.judge import Judge
+from kairos.timeline import Answer
 from kairos.timeline.files import atomic_write
 
 __all__ = ["EXAMS"]
@@ -66,20 +68,36 @@ def _steps(folder: Path, results: Sequence[Result]) -> list[Path]:
 
 def _standing(source: Source, refs: Entries[Any]) -> Iterator[Item]:
     for name, ref in refs.items():
-        yield Item(name, ref.video, ref.answer.query)
+        yield Item(name, ref.video, ref.answer.query, about=ref.answer)
 
 
 def _watch(candidate: Candidate, view: View, item: Item) -> dict[str, Said]:
     return {"": candidate.watch(view, item.query)}
 
 
+def _rated(item: Item, answer: Answer, judge: Judge) -> list[list[float | None]]:
+    """For each response, what the judge says of it beside each true answer in whose span it was said."""
+    return [
+        [
+            judge(said.label or "", true.label or "", item.query)
+            if true.start <= said.end <= true.end
+            else None
+            for true in item.about.moments
+        ]
+        for said in answer.moments
+    ]
+
+
 def _responses(folder: Path, results: Sequence[Result]) -> list[Path]:
-    """MMDuet's lines, before a judge has rated them."""
+    """MMDuet's lines, with a judge's ratings where there is one."""
     path = folder / "predictions.jsonl"
     with atomic_write(path) as file:
         for r in results:
+            ratings = r.steps[""].get("ratings")
             turns = [
-                {"role": "assistant", "content": m.label or "", "time": m.end} for m in r.answer().moments
+                {"role": "assistant", "content": m.label or "", "time": m.end}
+                | ({} if ratings is None else {"ratings": ratings[k]})
+                for k, m in enumerate(r.answer().moments)
             ]
             row = {"question_id": r.item.id, "question": r.item.query, "model_response_list": turns}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -89,11 +107,6 @@ def _responses(folder: Path, results: Sequence[Result]) -> list[Path]:
 EXAMS: Mapping[str, Exam] = {
     "dense-captions": Exam(items=_videos, put=_caption, write=_captions),
     "hirest-steps": Exam(items=_moments, put=_caption, write=_steps),
-    "magqa": Exam(
-        items=_standing,
-        put=_watch,
-        write=_responses,
-        notes=("nobody but the exact judge has rated the responses: it knows the world's sentences alone",),
-    ),
+    "magqa": Exam(items=_standing, put=_watch, write=_responses, judge=_rated),
 }
 """The exams of this file by their benchmarks' names."""
