@@ -87,8 +87,10 @@ def _gqa_preds(source: Source, refs: Entries[Question]) -> Entries[Reply]:
 
 
 def _gqa_reply(source: Source, key: str, value: Any) -> Reply | None:
-    """[s, e], or {"answer": ..., "prediction": ...}, or both in one object as "span"."""
+    """[s, e], or {"answer": ..., "prediction": ...}, or both in one object as "span"; null: nothing was found."""
     span = value.get("span") if isinstance(value, dict) else value
+    if value is None:
+        return Reply([])
     right = None
     if isinstance(value, dict):
         if not {"answer", "prediction"} <= set(value) and span is None:
