@@ -20,7 +20,7 @@ from kairos.timeline import Moment
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kairos.tasks.protocol import Box, PlaceModel, PlaceSession
+    from kairos.tasks.protocol import Box, PlaceModel
     from kairos.tasks.stream import Watched
     from kairos.timeline import Answer
     from kairos.video import Video
@@ -47,7 +47,7 @@ def thing_under(query: str) -> str | None:
 
 
 def which_cup(
-    model: PlaceModel, video: Video, query: str, session: PlaceSession, watched: Watched, **following: Any
+    model: Any, video: Video, query: str, session: Any, watched: Watched, **following: Any
 ) -> Answer | None:
     """The cup that a thing is under when it hides last, in words, with that moment and the whole path.
 
