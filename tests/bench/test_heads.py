@@ -102,3 +102,36 @@ def test_a_dry_run_loads_nothing(tmp_path):
 def test_ablations_need_models(tmp_path):
     with pytest.raises(OptionError, match="no models here"):
         run("heads", out=tmp_path, ablations=tmp_path, dry_run=True)
+
+
+class Asked:
+    """A model with some heads that answers nothing; it remembers what it was asked."""
+
+    name = "asked"
+
+    def __init__(self, *tasks):
+        self.tasks, self.said = tasks, []
+
+    def unknown_words(self, text):
+        self.said.append(text)
+        return ["all"]
+
+    def session(self):
+        return self
+
+    config = None
+
+    def say(self, query, box=None):
+        pass
+
+    def route(self):
+        return None
+
+
+def test_a_study_asks_what_the_heads_are_for(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr("kairos.tasks.stream.watch", lambda *a, **k: None)
+    model = Asked("ground")
+    found = heads._said(model, "hash", clips[:1], tmp_path, lambda *a: None, study=True)
+    assert {item.truth.kind for item in found} == {"ground", "ask"}
+    whole = heads._said(Asked(), "other", clips[:1], tmp_path, lambda *a: None)
+    assert {item.truth.kind for item in whole} == {*LABELS, "ask"}

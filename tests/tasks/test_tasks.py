@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from fakes import ColourModel, PaintedVideo
 
-from kairos.errors import InputError, OptionError
+from kairos.errors import InputError, ModelError, OptionError
 from kairos.tasks import TASKS, ask, caption, ground, highlight
 
 
@@ -99,6 +100,27 @@ def test_highlight_without_a_query_follows_what_is_informative(model, video):
     assert peak.contains(6.75)
 
 
+def test_the_temporal_head_is_asked_by_name(model, video, monkeypatch):
+    def saliency(session):
+        score = np.linspace(0, 1, session.ticks)
+        return score, [(2.0, 3.5, 0.75), (6.0, 7.0, 0.5)]
+
+    monkeypatch.setattr(type(model.session()), "saliency", saliency, raising=False)
+    found = ground(model, video, "red", head="temporal")
+    assert spans(found) == [(2.0, 3.5), (6.0, 7.0)]
+    assert found.curve.name == "saliency"
+    shown = highlight(model, video, "red", head="temporal")
+    assert shown.curve.name == "saliency"
+    assert shown.curve.values[-1] == 1.0
+
+
+def test_a_model_without_a_temporal_head_says_so(model, video):
+    with pytest.raises(ModelError, match="no temporal head"):
+        ground(model, video, "red", head="temporal")
+    with pytest.raises(OptionError, match="give track or temporal"):
+        ground(model, video, "red", head="strong")
+
+
 def test_a_flat_score_has_no_highlight(model):
     answer = highlight(model, PaintedVideo(5.0, []))
     assert answer.moments == ()
@@ -155,7 +177,7 @@ def test_an_end_before_the_start_is_refused(model, video):
 
 
 def test_an_unknown_option_is_refused_with_those_that_exist(model, video):
-    with pytest.raises(OptionError, match=r"ground has no option fsp .*start, end, fps, top"):
+    with pytest.raises(OptionError, match=r"ground has no option fsp .*start, end, fps, top, head"):
         ground(model, video, "red", fsp=2)
 
 

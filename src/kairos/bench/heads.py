@@ -1,7 +1,8 @@
 """`kairos bench heads`: places, paths, masks and moments from the task heads, on clips of held-out compositions, from files.
 
 Requests are in templates that no training has seen. What reaches the model is the decoded file and the request's words (and
-box); what it answers stays on disk, so that a killed run goes on. With `ablations`, each model of a folder has its column.
+box); what it answers stays on disk, so that a killed run goes on. With `ablations`, each model of a folder has its column: it
+is asked what its heads are for, in words (what follows a thing from a box is the same in all of them), and plain questions.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from kairos.bench import Progress, models
 from kairos.bench.predictions import Predictions
 from kairos.bench.report import Measure, Report, Target, command
 from kairos.score import mean_interval
+from kairos.score.answers import is_right
 from kairos.score.boxes import accuracy, follow, iou
 from kairos.score.masks import region_and_contour
 from kairos.score.spans import top_iou
@@ -78,7 +80,7 @@ def run(
     ]
     columns = {loaded.name: _said(loaded, of, clips, folder, progress)}
     for name, path in others.items():
-        columns[name] = _said(*models.load(path), clips, folder / name, progress)
+        columns[name] = _said(*models.load(path), clips[:count], folder / name, progress, study=True)
     measures = [
         measure
         for row in ROWS
@@ -114,7 +116,9 @@ def _clips(count: int, seed: int, out: Path, shells: bool, progress: Progress) -
 # what is said --------------------------------------------------------------------------------------------------------
 
 
-def _said(model: Any, of: str, clips: Sequence[Path], folder: Path, progress: Progress) -> list[Item]:
+def _said(
+    model: Any, of: str, clips: Sequence[Path], folder: Path, progress: Progress, study: bool = False
+) -> list[Item]:
     from kairos.tasks.stream import watch
     from kairos.video import open as open_video
 
@@ -127,6 +131,10 @@ def _said(model: Any, of: str, clips: Sequence[Path], folder: Path, progress: Pr
     for done, (path, key) in enumerate(zip(clips, keys, strict=True), 1):
         labels = path.with_suffix(".timeline.jsonl")
         asked, world = _asked(labels)
+        if study:
+            asked = [
+                a for a in asked if a.kind == "ask" or (ROUTES[a.kind] in model.tasks and a.kind != "track")
+            ]
         if key not in kept:
             with open_video(path) as video:
                 session = model.session()
@@ -168,7 +176,8 @@ def _answer(model: Any, video: Any, session: Any, truth: Answer, world: Mapping[
     elif truth.kind == "ground":
         said = _ground(session, truth.query)
     else:
-        said = Answer(truth.kind, truth.query)
+        reply = session.reply()
+        said = Answer(truth.kind, truth.query, text=reply.text, abstained=reply.abstained)
     seconds = round(time.perf_counter() - began, 3)
     return said.replace(extra={**said.extra, "route": route, "seconds": seconds}, curve=None)
 
@@ -293,6 +302,11 @@ def _unrouted(item: Item) -> Iterator[float]:
         yield float(item.said.extra["route"] is None)
 
 
+def _answered(item: Item) -> Iterator[float]:
+    if _plain(item) and item.truth.kind == "ask":
+        yield float(is_right(item.said, item.truth))
+
+
 def _shells(item: Item) -> Iterator[float]:
     """Whether the path ends nearest to the cup that hides the thing."""
     if item.world.get("cups"):
@@ -329,6 +343,7 @@ ROWS = (
     Row("requests handed to the right head", _routed, Target(0.99)),
     Row("plain questions answered in words", _unrouted, Target(0.99)),
     Row("shell game: the right cup of three", _shells, Target(0.70)),
+    Row("plain questions answered right", _answered, section="in detail"),
     Row("what is not there is not located", _refused, section="in detail"),
     Row("moments of the temporal head, R@1 0.5", _grounded(0), section="in detail"),
     Row("moments of the query track, R@1 0.5", _grounded(1), section="in detail"),

@@ -96,6 +96,17 @@ class KairosModel(PreTrainedModel):
         self.handover = HandOver(self.config, self.speech.decoder.config.hidden_size)
         self.handover.tokens.begin_at_mean(self.speech.decoder.get_input_embeddings().weight)
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it hands over to task heads: some of ground, locate and segment."""
+        from kairos.model.task_tokens import TASKS
+
+        return (
+            ()
+            if self.handover is None
+            else tuple(TASKS[k] for k in self.handover.tokens.kinds() if k in TASKS)
+        )
+
     def give_follower(self, follower: Follower) -> None:
         """What follows things, of the default sizes but for the picture's."""
         self.config.follower = {"size": follower.size, "fps": follower.fps}

@@ -29,9 +29,9 @@ from kairos.model.pointer import Span, spans_of
 from kairos.model.region import ordered
 from kairos.model.say import Ground, padded, say
 from kairos.model.spelled import LAST, read
+from kairos.model.task_tokens import TASKS
 from kairos.model.track import Final, Query, TrackPast
 
-_TASKS = {"temporal": "ground", "region": "locate", "mask": "segment"}  # what users call what a head does
 _CUP = 0.5  # from this probability on a slot is a cup
 _CHUNK = 64  # ticks that pass the network at once, so that memory stays bounded however much is fed
 
@@ -281,7 +281,7 @@ class Session:
         if self.model.handover is None:
             return None
         ground, seen, _ = self._as_of(None)
-        return _TASKS.get(handed(self.model, ground, seen).heads[0] or "")
+        return TASKS.get(handed(self.model, ground, seen).heads[0] or "")
 
     def best_tick(self) -> int:
         """The tick at which what the query is about is held to be seen best."""

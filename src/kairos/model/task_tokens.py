@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from kairos.errors import OptionError
 from kairos.model.words import SPECIAL, TRACK_BOX
 
-__all__ = ["HEADS", "TaskHead", "TaskTokens", "register"]
+__all__ = ["HEADS", "TASKS", "TaskHead", "TaskTokens", "register"]
 
 Inputs = Mapping[str, Tensor]
 
@@ -56,6 +56,8 @@ class TaskHead(nn.Module):
 
 HEADS: dict[str, type[TaskHead]] = {}
 """All kinds of heads, by name."""
+TASKS = {"temporal": "ground", "region": "locate", "mask": "segment"}
+"""What users call what a head does."""
 
 H = TypeVar("H", bound=type[TaskHead])
 

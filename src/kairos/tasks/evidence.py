@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from kairos.errors import ModelError
 from kairos.tasks.clock import clock
 from kairos.tasks.stream import Watched, watch
 from kairos.timeline import Answer, Curve, Moment
 
 if TYPE_CHECKING:
-    from kairos.tasks.protocol import Model, Session
+    from kairos.tasks.protocol import Model, PlaceSession, Session
     from kairos.video import Video
 
 __all__ = [
@@ -41,14 +42,17 @@ def watch_for(query: str | None, model: Model, video: Video, **watching: Any) ->
     return session, watch(session, video, config=model.config, **watching)
 
 
-def moments(model: Model, session: Session, watched: Watched, top: int) -> tuple[Moment, ...]:
+def moments(
+    model: Model, session: Session, watched: Watched, top: int, head: str = "track"
+) -> tuple[Moment, ...]:
     """The spans of the current query as moments, best first: what `ground` returns and `ask` cites.
 
-    None where the model holds that the thing is not in the video: a "no" or "zero" cites nothing.
+    Those of the query track, or with `head="temporal"` of the temporal head. None where the model holds that the thing is not in the video: a "no" or "zero" cites nothing.
     """
     if session.presence < presence_threshold(model):
         return ()
-    found = [_moment(watched, *span) for span in session.spans(top=top)]
+    spans = session.spans(top=top) if head == "track" else _saliency(session)[1][:top]
+    found = [_moment(watched, *span) for span in spans]
     return tuple(sorted((m for m in found if m.duration > 0), key=lambda m: -m.score))
 
 
@@ -59,11 +63,22 @@ def captions(session: Session, watched: Watched) -> tuple[Moment, ...]:
 
 
 def curve(name: str, session: Session, watched: Watched) -> Curve:
-    """The session's scores of that name at the end of each tick."""
+    """The session's scores of that name at the end of each tick: relevance, informative or the temporal head's saliency."""
     scores = session.scores
+    values = _saliency(session)[0] if name == "saliency" else getattr(scores, name)
     times = np.minimum(watched.start + np.asarray(scores.times, np.float64), watched.end)
     keep = np.concatenate([[True], np.diff(times) > 0]) if len(times) else np.zeros(0, bool)
-    return Curve(name, times[keep], np.asarray(getattr(scores, name), np.float64)[keep])
+    return Curve(name, times[keep], np.asarray(values, np.float64)[keep])
+
+
+def _saliency(session: Session) -> tuple[Any, list[tuple[float, float, float]]]:
+    """What the temporal head says; raises ModelError where the model has none."""
+    found = getattr(session, "saliency", None)
+    if found is None:
+        raise ModelError(
+            "this model has no temporal head", hint="leave --head out: its query track finds moments"
+        )
+    return cast("PlaceSession", session).saliency()
 
 
 def stretch(given: Curve) -> Curve:

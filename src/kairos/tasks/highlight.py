@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kairos.tasks.option import TOP, WATCHING
+from kairos.tasks.option import HEAD, TOP, WATCHING
 from kairos.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ STANDS_OUT = 0.5
 
 
 def _highlight(
-    model: Model, video: Video, query: str | None, *, top: int, progress: Any, **watching: Any
+    model: Model, video: Video, query: str | None, *, top: int, head: str, progress: Any, **watching: Any
 ) -> Answer:
     from kairos.tasks import evidence
 
@@ -32,7 +32,8 @@ def _highlight(
     presence = float(session.presence) if query else None
     if query and presence is not None and presence < evidence.presence_threshold(model):
         return evidence.absent("highlight", model, video, query, session, watched, confidence=1.0 - presence)
-    curve = evidence.stretch(evidence.curve("relevance" if query else "informative", session, watched))
+    of = "informative" if not query else "relevance" if head == "track" else "saliency"
+    curve = evidence.stretch(evidence.curve(of, session, watched))
     peaks = sorted(curve.to_moments(STANDS_OUT), key=lambda moment: -moment.score)[:top]
     return evidence.answer(
         "highlight",
@@ -52,6 +53,6 @@ highlight = Task(
     name="highlight",
     description="score a video from beginning to end and pick what stands out, about a query or about anything",
     query="optional",
-    options=(*WATCHING, TOP),
+    options=(*WATCHING, TOP, HEAD),
     answer=_highlight,
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from kairos.errors import OptionError
 
-__all__ = ["TOP", "WATCHING", "Option"]
+__all__ = ["HEAD", "TOP", "WATCHING", "Option"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,3 +135,11 @@ WATCHING = (
 """The options that every task shares."""
 
 TOP = Option(name="top", help="how many moments at most", type=int, default=5, least=1, most=100)
+
+HEAD = Option(
+    name="head",
+    help="what finds the moments: the query track, or the temporal head behind its task token",
+    type=str,
+    default="track",
+    choices=("track", "temporal"),
+)

@@ -154,6 +154,10 @@ class PlaceSession(Session, Protocol):
         """
         ...
 
+    def saliency(self) -> tuple[NDArray[np.floating], list[tuple[float, float, float]]]:
+        """The temporal head's saliency of each tick, 0 to 1, and its spans (start, end, score), seconds, best first."""
+        ...
+
     def prompt(self, tick: int | None = None) -> Any:
         """From what a pursuit begins that starts with this tick's picture; None where it is not there."""
         ...
