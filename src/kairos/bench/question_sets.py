@@ -202,7 +202,7 @@ class _Joined(Source):
 
 def _streaming(fields: Fields) -> Question:
     if "ground_truth_output" in fields:
-        raise ValueError("proactive questions are judged by when they are answered, and are no choices")
+        raise ValueError("proactive questions are no choices: score them as streamingbench-proactive")
     return choice(fields, fields["key"], answer=fields.get("answer"), groups=("task_type",), video=("video",))
 
 
@@ -233,6 +233,19 @@ def _tempcompass(fields: Fields) -> Question:
     )
 
 
+def _videoeval_pro_walk(source: Source) -> Walk:
+    """A line a question; the script adds one with its counts to what it has judged."""
+    for place, name, fields in counted(source, lambda f: stem(str(f.get("video", "stats")))):
+        if "stats" not in fields:
+            yield place, name, fields
+
+
+def _videoeval_pro(fields: Fields) -> Question:
+    return choice(
+        fields, fields["key"], answer=fields.get("answer"), groups=("qa_type", "qa_subtype", "source")
+    )
+
+
 SETS = {
     one.name: one
     for one in (
@@ -245,6 +258,7 @@ SETS = {
         QuestionSet("egoschema", "EgoSchema", _egoschema_walk, _egoschema),
         QuestionSet("ovo-bench", "OVO-Bench", _ovo_walk, _ovo),
         QuestionSet("streamingbench", "StreamingBench, questions with options", _streaming_walk, _streaming),
+        QuestionSet("videoeval-pro", "VideoEval-Pro", _videoeval_pro_walk, _videoeval_pro),
         QuestionSet("tempcompass", "TempCompass, multiple choice", _tempcompass_walk, _tempcompass),
     )
 }

@@ -21,6 +21,7 @@ __all__ = [
     "LETTERS",
     "Asked",
     "Reading",
+    "by_first_alphabetic",
     "by_first_letter",
     "by_first_word",
     "by_json_or_any_letter",
@@ -220,6 +221,17 @@ def by_json_or_any_letter(reply: str, asked: Asked) -> bool | None:
             pass
     found = re.findall(r"\b[A-H]\b", reply)
     return asked.answer in found if found else None
+
+
+def by_first_alphabetic(reply: str, asked: Asked) -> bool | None:
+    """VideoEval-Pro: the first letter of the alphabet, of any case, behind "the answer is", "answer:" or "the option is"."""
+    text = reply.lower()
+    for mark in ("the answer is", "answer:", "the option is"):
+        if mark in text:
+            text = text.split(mark)[-1]
+            break
+    found = re.search(r"[^\W\d_]", text)
+    return None if found is None else found[0] == asked.answer.lower()
 
 
 def by_last_candidate(reply: str, asked: Asked) -> bool | None:

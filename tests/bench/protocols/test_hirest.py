@@ -44,6 +44,20 @@ def test_steps(put):
     assert score("hirest-steps", pred, other, rounds=0).value("recall@0.5") == 0.5
 
 
+def test_categories_beside_the_references(put):
+    kinds = {"prompt_to_cat": {"Make Tea": "Food", "Make Ink": "Crafts"}, "video_to_cat": {"t.mp4": "Food"}}
+    put("categories.json", kinds)
+    ref = put("r.json", REFS)
+    said = {"Make Tea": {"t.mp4": {"bounds": [0, 20]}}, "Make Ink": {"i.mp4": {"bounds": [0, 40]}}}
+    found = score("hirest", put("p.json", said), ref, rounds=0)
+    assert (found.value("R@0.5", "Food"), found.value("R@0.5", "Crafts")) == (0.0, 1.0)
+    steps = put("s.json", {"t.mp4": {"bounds": [[50, 60]]}})
+    assert score("hirest-steps", steps, ref, rounds=0).value("recall@0.5", "Food") == 0.5
+    put("categories.json", {"prompt_to_cat": []})
+    with pytest.raises(AnnotationError, match=r"categories\.json: prompt_to_cat: must be an object"):
+        match("hirest", put("p.json", said), ref)
+
+
 def test_the_real_file_against_itself(shared):
     import json
     import tempfile

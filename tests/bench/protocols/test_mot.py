@@ -43,9 +43,10 @@ def test_nothing_and_too_little():
 
 def test_bad_lines(tmp_path):
     (tmp_path / "ref/s/gt").mkdir(parents=True)
-    (tmp_path / "ref/s/gt/gt.txt").write_text("1,1,0,0,5,5,1\n1,1,0,0,5,5,1\n2,x\n")
+    (tmp_path / "ref/s/gt/gt.txt").write_text("1,1,0,0,5,5,1\n1,1,0,0,5,5,1\n2,x\n1,2,3\n")
     with pytest.raises(AnnotationError) as caught:
         score("mot", tmp_path / "ref", tmp_path / "ref")
     told = "\n".join(caught.value.errors)
-    assert "gt.txt:2: 1 stands twice in frame 1" in told
-    assert "gt.txt:3: must be frame" in told
+    assert "s/gt/gt.txt:2: 1 stands twice in frame 1" in told
+    assert "gt.txt:3: must hold numbers: '2,x'" in told
+    assert "gt.txt:4: must be frame" in told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from kairos.bench.protocols.scoring import match, score
@@ -78,3 +80,59 @@ def test_wrong_entries(put):
     told = "\n".join(caught.value.errors)
     for words in ("sted[0] is reversed", "predictions.3_x", "videos[0]: is not a sentence with its tube"):
         assert words in told
+
+
+def raw(**changes):
+    entry = {
+        "vid": "v",
+        "fps": 5,
+        "used_segment": {"begin_fid": 0, "end_fid": 10},
+        "temporal_gt": {"begin_fid": 2, "end_fid": 6},
+        "questions": [{"description": "who runs ?", "type": "person", "target_id": 1}],
+        "captions": [{"description": "a man runs", "type": "person", "target_id": 1}],
+        **changes,
+    }
+    return [{**entry, "vid": "u"}, entry]
+
+
+def test_the_official_annotations_tell_when(put):
+    """The caption of the second entry is the fourth sentence, 3."""
+    found = score(
+        "vidstg", put("p.json", said((2, 6))), put("val_annotations.json", raw()), missing="skip", rounds=0
+    )
+    assert found.value("tiou", "declarative") == 1.0
+    assert found.value("viou", "declarative") is None
+    assert any("only when, not where" in note for note in found.report().notes)
+
+
+def test_the_official_annotations_with_vidor_tell_where(put, tmp_path):
+    corners = dict(zip(("xmin", "ymin", "xmax", "ymax"), (0, 0, 10, 10), strict=True))
+    document = {"trajectories": [[{"tid": 1, "bbox": corners}] for _ in range(8)]}
+    (tmp_path / "training/0001").mkdir(parents=True)
+    for name in "uv":
+        (tmp_path / f"training/0001/{name}.json").write_text(json.dumps(document))
+    ref = put("val_annotations.json", raw())
+    found = score("vidstg", put("p.json", said((2, 6))), ref, missing="skip", rounds=0)
+    assert found.value("viou", "declarative") == 1.0
+    (tmp_path / "training/0001/v.json").write_text(json.dumps({"trajectories": [[{"tid": 1}]]}))
+    with pytest.raises(AnnotationError, match=r"v\.json: trajectories: are not VidOR's"):
+        match("vidstg", put("p.json", said((2, 6))), ref)
+
+
+def test_the_real_annotations(shared, put):
+    path = shared("annotations/vidstg/val_annotations.json")
+    document = json.loads(path.read_text())
+    spans = [e["temporal_gt"] for e in document for _ in (*e["questions"], *e["captions"])]
+    pred = {
+        "video_predictions": {str(k): {"sted": [s["begin_fid"], s["end_fid"]]} for k, s in enumerate(spans)}
+    }
+    found = score("vidstg", put("p.json", pred), path, rounds=0)
+    assert len(found.matched.pairs) == 8956
+    assert found.value("tiou", "declarative") == found.value("tiou", "interrogative") == 1.0
+
+
+def test_entries_that_are_none(put):
+    broken = raw()
+    del broken[1]["captions"]
+    with pytest.raises(AnnotationError, match=r"\[1\]: is no entry of VidSTG: KeyError 'captions'"):
+        match("vidstg", put("p.json", said((2, 6))), put("r.json", broken))

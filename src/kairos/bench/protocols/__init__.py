@@ -58,6 +58,8 @@ PROTOCOLS: dict[str, tuple[str, str]] = {
     "egoschema": ("choices", "EgoSchema: multiple choice"),
     "ovo-bench": ("choices", "OVO-Bench: questions at a time, the mean of three modes"),
     "streamingbench": ("choices", "StreamingBench: questions at a time, with options"),
+    "streamingbench-proactive": ("proactive", "StreamingBench: what is to be said as soon as it happens"),
+    "videoeval-pro": ("videoeval_pro", "VideoEval-Pro: open answers that were judged, and multiple choice"),
     "cg-bench": ("cgbench", "CG-Bench: answers, clues, and how far they carry"),
     "videozerobench": ("videozero", "VideoZeroBench: five levels"),
     "tempcompass": ("choices", "TempCompass: multiple choice"),

@@ -4,7 +4,8 @@
 - hirest-steps: moment segmentation, precision and recall of step bounds above 0.5 and 0.7, means over videos; predictions and
   references {"5V3.mp4": {"bounds": [[50, 58], [58, 67]]}}; references also in the form of the annotation files.
 
-IoU is shared over the smaller of hull and sum, with 1e-8 added; strictly without.
+IoU is shared over the smaller of hull and sum, with 1e-8 added; strictly without. Where the official categories.json lies
+beside the references, every number is told for each category, too.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Bounded:
 
     video: str
     spans: Windows
+    category: str = ""
 
 
 def iou(pred: Windows, ref: Windows, strict: bool) -> FloatArray:
@@ -47,6 +49,30 @@ def iou(pred: Windows, ref: Windows, strict: bool) -> FloatArray:
     total = np.minimum(hull, (a[..., 1] - a[..., 0]) + (b[..., 1] - b[..., 0]))
     result: FloatArray = shared / (total + TINY)
     return result
+
+
+def _categories(source: Source, of: str) -> dict[str, str]:
+    """`prompt_to_cat` or `video_to_cat` of categories.json beside the file; nothing where there is none."""
+    beside = source.path.parent / "categories.json"
+    if not beside.is_file():
+        return {}
+    about = Source(beside)
+    found = about.mapping().get(of)
+    if not isinstance(found, dict):
+        about.problem(of, "must be an object")
+    source.found.problems += about.found.problems
+    return {str(name): str(kind) for name, kind in found.items()} if isinstance(found, dict) else {}
+
+
+def _by_category(pairs: Sequence[Pair[Bounded, Windows]], found: Sequence[Mean]) -> tuple[Quantity, ...]:
+    """What was found, and the same of each category."""
+    kinds = [pair.ref.category for pair in pairs]
+    each = [
+        Mean(q.name, kind, detail=True, values=np.where([one == kind for one in kinds], q.values, np.nan))
+        for kind in sorted(set(kinds) - {""})
+        for q in found
+    ]
+    return (*found, *each)
 
 
 def _prompted(source: Source) -> list[tuple[str, str, str, dict[str, Any]]]:
@@ -64,11 +90,13 @@ def _prompted(source: Source) -> list[tuple[str, str, str, dict[str, Any]]]:
 
 def _moment_refs(source: Source) -> Entries[Bounded]:
     entries: Entries[Bounded] = Entries()
+    kinds = _categories(source, "prompt_to_cat")
     for place, prompt, video, entry in _prompted(source):
         if entry.get("clip"):
             video_s = length(source, place, entry.get("v_duration"))
             found = windows(source, place, [entry.get("bounds")], video_s, what="bounds")
-            entries.put(source, place, f"{prompt}/{video}", Bounded(video, found) if found else None)
+            value = Bounded(video, found, kinds.get(prompt, "")) if found else None
+            entries.put(source, place, f"{prompt}/{video}", value)
     return entries
 
 
@@ -83,17 +111,19 @@ def _moment_preds(source: Source, refs: Entries[Bounded]) -> Entries[Windows]:
 
 def _moments(pairs: Sequence[Pair[Bounded, Windows]], strict: bool) -> Scored:
     best = np.array([iou(p.pred, p.ref.spans, strict).max(initial=0.0) for p in pairs])
-    found: list[Quantity] = [Mean(f"R@{t:g}", values=(best >= t).astype(np.float64)) for t in THRESHOLDS]
-    return Scored((*found, Mean("mIoU", values=best, detail=True)))
+    found = [Mean(f"R@{t:g}", values=(best >= t).astype(np.float64)) for t in THRESHOLDS]
+    return Scored(_by_category(pairs, [*found, Mean("mIoU", values=best, detail=True)]))
 
 
 def _step_refs(source: Source) -> Entries[Bounded]:
     entries: Entries[Bounded] = Entries()
+    kinds = _categories(source, "video_to_cat")
     for name, entry in source.mapping().items():
         inner = entry if isinstance(entry, dict) else {}
         if isinstance(inner.get("bounds"), list):
             found = windows(source, name, inner["bounds"], None, what="bounds")
-            entries.put(source, name, name, Bounded(name, found) if found else None)
+            value = Bounded(name, found, kinds.get(name, "")) if found else None
+            entries.put(source, name, name, value)
             continue
         for video, given in inner.items():
             steps = given.get("steps") if isinstance(given, dict) else None
@@ -101,7 +131,8 @@ def _step_refs(source: Source) -> Entries[Bounded]:
                 place = f"{name}.{video}"
                 spans = [step.get("absolute_bounds") if isinstance(step, dict) else step for step in steps]
                 found = windows(source, place, spans, None, what="absolute_bounds")
-                entries.put(source, place, video, Bounded(video, found) if found else None)
+                value = Bounded(video, found, kinds.get(video, "")) if found else None
+                entries.put(source, place, video, value)
     return entries
 
 
@@ -114,7 +145,7 @@ def _step_preds(source: Source, refs: Entries[Bounded]) -> Entries[Windows]:
 
 
 def _steps(pairs: Sequence[Pair[Bounded, Windows]], strict: bool) -> Scored:
-    quantities: list[Quantity] = []
+    quantities: list[Mean] = []
     every = []
     for pair in pairs:
         said = [list(w) for w in dict.fromkeys((w[0], w[1]) for w in pair.pred)] if strict else pair.pred
@@ -123,7 +154,7 @@ def _steps(pairs: Sequence[Pair[Bounded, Windows]], strict: bool) -> Scored:
         for name, axis in (("recall", 0), ("precision", 1)):
             values = [float((m > threshold).any(axis=axis).mean()) if m.size else 0.0 for m in every]
             quantities.append(Mean(f"{name}@{threshold:g}", values=np.array(values)))
-    return Scored(tuple(quantities))
+    return Scored(_by_category(pairs, quantities))
 
 
 PROTOCOLS: dict[str, Protocol[Any, Any]] = {

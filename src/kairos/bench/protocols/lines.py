@@ -21,10 +21,11 @@ def text(file: Path) -> str:
     return read_text(file, "")[0]
 
 
-def rows(source: Source, file: Path, *, fits: Callable[[Row], bool], what: str) -> list[Row] | None:
+def rows(source: Source, file: Path, wrong: Callable[[Row], str | None]) -> list[Row] | None:
     """The rows of a file below the source's folder, numbers with commas, tabs or blanks between; blank lines are passed over.
 
-    A line that is not `what` is a problem, and then the answer is None. NaN is a number here: it says that there is no box.
+    `wrong` says what is wrong with a row; such a line is a problem, and then the answer is None. NaN is a number here: it says
+    that there is no box.
     """
     found: list[Row] = []
     good = True
@@ -33,13 +34,13 @@ def rows(source: Source, file: Path, *, fits: Callable[[Row], bool], what: str) 
             continue
         try:
             row = [float(cell) for cell in re.split(r"[,\s]+", line.strip())]
+            reason = "must hold finite numbers" if np.isinf(row).any() else wrong(row)
         except ValueError:
-            row = []
-        if row and not np.isinf(row).any() and fits(row):
+            reason = "must hold numbers"
+        if reason:
+            place = file.relative_to(source.path).as_posix()
+            source.problem(f"{place}:{number}", f"{reason}: {line.strip()!r:.60}")
+            good = False
+        else:
             found.append(row)
-            continue
-        source.problem(
-            f"{file.relative_to(source.path)}:{number}", f"must be {what}, not {line.strip()!r:.60}"
-        )
-        good = False
     return found if good else None

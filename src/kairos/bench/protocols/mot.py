@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kairos.bench.protocols import lines
 from kairos.bench.protocols.protocol import Pair, Protocol, Scored
 from kairos.bench.protocols.source import Entries, Source
 from kairos.score.identities import Counts, follow_all
 from kairos.score.quantity import Pooled
-from kairos.timeline.jsonl import read_text
 
 __all__ = ["PROTOCOLS"]
 
@@ -47,7 +48,7 @@ def _references(source: Source) -> Entries[Crowd]:
         source.problem("the folder", "holds no gt.txt, one in a folder a sequence")
     for file in files:
         folder = file.parent.parent if file.parent.name == "gt" else file.parent
-        boxes = _lines(source, file, truth=True)
+        boxes = _boxes(source, file, truth=True)
         found.put(source, folder.name, folder.name, None if boxes is None else Crowd(folder.name, boxes))
     return found
 
@@ -57,36 +58,26 @@ def _predictions(source: Source, refs: Entries[Crowd]) -> Entries[Boxes]:
     for name, _ in refs.items():
         files = [*source.path.glob(f"**/{name}.txt"), *sorted(source.path.glob(f"**/{name}/*.txt"))]
         if files:
-            found.put(source, name, name, _lines(source, files[0]))
+            found.put(source, name, name, _boxes(source, files[0]))
     return found
 
 
-def _lines(source: Source, file: Path, *, truth: bool = False) -> Boxes | None:
+def _boxes(source: Source, file: Path, *, truth: bool = False) -> Boxes | None:
     boxes: Boxes = {}
-    good = True
-    for number, line in enumerate(read_text(file, "")[0].split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            frame, identity, x, y, width, height, *more = (float(cell) for cell in line.split(","))
-            if not np.isfinite([frame, identity, x, y, width, height]).all():
-                raise ValueError("not finite")
-        except ValueError:
-            source.problem(
-                f"{file.parent.name}/{file.name}:{number}", "must be frame, id, x, y, width, height"
-            )
-            good = False
-            continue
+
+    def wrong(row: lines.Row) -> str | None:
+        if len(row) < 6 or not all(map(isfinite, row[:6])):
+            return "must be frame, id, x, y, width, height"
+        frame, identity, x, y, width, height, *more = row
         if truth and more and more[0] == 0:
-            continue
+            return None
         of_frame = boxes.setdefault(int(frame), {})
         if int(identity) in of_frame:
-            source.problem(
-                f"{file.parent.name}/{file.name}:{number}", f"{identity:g} stands twice in frame {frame:g}"
-            )
-            good = False
+            return f"{identity:g} stands twice in frame {frame:g}"
         of_frame[int(identity)] = (x, y, x + width, y + height)
-    return boxes if good else None
+        return None
+
+    return None if lines.rows(source, file, wrong) is None else boxes
 
 
 def _score(pairs: Sequence[Pair[Crowd, Boxes]], strict: bool) -> Scored:

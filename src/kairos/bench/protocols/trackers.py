@@ -91,7 +91,7 @@ def _trajectories(source: Source, refs: Entries[Tracked]) -> Entries[FloatArray]
 
 def _boxes(source: Source, file: Path) -> FloatArray | None:
     """The boxes (n, 4) xyxy of a file with x, y, width, height a line."""
-    found = lines.rows(source, file, fits=lambda row: len(row) == 4, what="four numbers")
+    found = lines.rows(source, file, lambda row: None if len(row) == 4 else "must be four numbers")
     return None if found is None else xyxy(np.array(found, np.float64).reshape(-1, 4))
 
 

@@ -80,7 +80,7 @@ def _predictions(source: Source, refs: Entries[Trajectory]) -> Entries[Runs]:
             found.put(source, name, name, None)
             continue
         chosen = of_name if len(of_name) == STOCHASTIC else of_name[:1]
-        runs = [rows(source, file, fits=_is_state_or_region, what="a region or 0, 1 or 2") for file in chosen]
+        runs = [rows(source, file, _wrong) for file in chosen]
         for run in runs:
             if run is not None and len(run) != len(ref.regions):
                 source.problem(name, f"has {len(run)} regions for {len(ref.regions)} frames")
@@ -89,8 +89,10 @@ def _predictions(source: Source, refs: Entries[Trajectory]) -> Entries[Runs]:
     return found
 
 
-def _is_state_or_region(row: Row) -> bool:
-    return row in ([WAITING], [STARTED], [FAILED]) or _is_region(row)
+def _wrong(row: Row) -> str | None:
+    if row in ([WAITING], [STARTED], [FAILED]) or _is_region(row):
+        return None
+    return "must be a box, a polygon, or 0, 1 or 2"
 
 
 def _runs(ref: Trajectory, said: list[Row], strict: bool) -> tuple[Run, Run]:
