@@ -12,12 +12,10 @@ A task's question is put by one of the instruction templates; those that are hel
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,15 +30,15 @@ from kairos.timeline import (
     Timeline,
     Track,
     Turn,
-    atomic_write,
     checks,
 )
-from kairos.timeline.jsonl import read_text
+from kairos.train import headed
 from kairos.world.instructions import BOXED, TEMPLATES
 
 __all__ = ["HEAD_OF", "VERSION", "Example", "examples", "read", "write"]
 
 VERSION = 1
+_KIND = headed.Kind("tasks", VERSION, "examples", "kairos task-data")
 
 HEAD_OF = {"ground": "temporal", "locate": "region", "track": "mask", "segment": "mask"}
 """The head that answers each task."""
@@ -163,41 +161,12 @@ def _size(record: Track) -> tuple[int, int] | None:
 
 def write(path: str | os.PathLike[str], made: Iterable[Example], **facts: Any) -> None:
     """Writes examples in one step, the whole file or none; `facts` stand in the header."""
-    with atomic_write(path) as file:
-        for values in ({"kairos": "tasks", "version": VERSION, **facts}, *map(_values, made)):
-            file.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
+    headed.write(path, _KIND, map(_values, made), facts)
 
 
 def read(path: str | os.PathLike[str]) -> list[Example]:
     """The examples of a file. TimelineError carries file and line."""
-    text, name = read_text(Path(path), "")
-    return list(_read(text, name))
-
-
-def _read(text: str, name: str | None) -> Iterator[Example]:
-    headed = False
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-            if not isinstance(values, dict):
-                raise TimelineError("a line must hold one JSON object")
-            if headed:
-                yield _example(values)
-            elif values.get("kairos") != "tasks":
-                raise TimelineError(
-                    "a file of examples begins with its header", hint="`kairos task-data` writes one"
-                )
-            elif values.get("version") != VERSION:
-                raise TimelineError(f"version {values.get('version')!r} cannot be read, only {VERSION}")
-            headed = True
-        except TimelineError as error:
-            raise error.at(name, number) from error
-        except (ValueError, RecursionError) as error:
-            raise TimelineError("not JSON", path=name, line=number) from error
-    if not headed:
-        raise TimelineError("no examples: the file is empty", path=name)
+    return headed.read(path, _KIND, _example)
 
 
 def _values(example: Example) -> dict[str, Any]:

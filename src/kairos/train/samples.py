@@ -7,60 +7,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from kairos.errors import TimelineError
-from kairos.timeline import Moment, Turn, atomic_write
-from kairos.timeline.jsonl import read_text
+from kairos.timeline import Moment, Turn
+from kairos.train import headed
 from kairos.train.duet import DuetSample, Span
 
 __all__ = ["VERSION", "read", "write"]
 
 VERSION = 1
+_KIND = headed.Kind("duet", VERSION, "duet samples", "kairos duet-data")
 
 
 def write(path: str | os.PathLike[str], samples: Iterable[DuetSample], **facts: Any) -> None:
     """Writes samples in one step, the whole file or none; `facts` stand in the header."""
-    with atomic_write(path) as file:
-        for values in ({"kairos": "duet", "version": VERSION, **facts}, *map(_values, samples)):
-            file.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
+    headed.write(path, _KIND, map(_values, samples), facts)
 
 
 def read(path: str | os.PathLike[str]) -> list[DuetSample]:
     """The samples of a file. TimelineError carries file and line."""
-    text, name = read_text(Path(path), "")
-    samples: list[DuetSample] = []
-    headed = False
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-            if not isinstance(values, dict):
-                raise TimelineError("a line must hold one JSON object")
-            if not headed:
-                _check(values)
-                headed = True
-            else:
-                samples.append(_sample(values))
-        except TimelineError as error:
-            raise error.at(name, number) from error
-        except (ValueError, RecursionError) as error:
-            raise TimelineError("not JSON", path=name, line=number) from error
-    if not headed:
-        raise TimelineError("no duet samples: the file is empty", path=name)
-    return samples
-
-
-def _check(header: Mapping[str, Any]) -> None:
-    if header.get("kairos") != "duet":
-        raise TimelineError("a file of duet samples begins with its header")
-    if header.get("version") != VERSION:
-        raise TimelineError(f"version {header.get('version')!r} cannot be read, only {VERSION}")
+    return headed.read(path, _KIND, _sample)
 
 
 def _values(sample: DuetSample) -> dict[str, Any]:
