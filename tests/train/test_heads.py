@@ -146,10 +146,12 @@ def test_requests_are_for_the_heads_that_are_there(batches):
     assert not batch["said"][:, :4].any()  # a sentence of what happens is no request without its head
 
 
-def test_a_sentence_is_a_request_for_its_moments(batches):
+def test_a_sentence_teaches_the_temporal_head_and_is_not_handed_over(batches):
     batch, _ = batches(dict.fromkeys(HEADED, False))
     there = batch["query"][:, :4, 0] > 0
     assert (batch["head"][:, :4][there] == HEADED.index("temporal")).all()
+    assert torch.equal(batch["unasked"][:, :4] > 0, there)
+    assert not batch["unasked"][:, 4:].any()
     shown = batch["relevance"][:, :4].any(-1)
     assert torch.equal(batch["window"][:, :4, 0, 1] > 0, shown)
     for row, window in zip(batch["relevance"][:, :4][shown], batch["window"][:, :4][shown], strict=True):

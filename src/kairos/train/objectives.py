@@ -167,13 +167,15 @@ class QueryLoss(nn.Module):
         hidden = hidden.unflatten(0, (b, q))[:, :, length + EVIDENCE :]
         logp = speech.words(hidden, frames, evidence.weight)
         target = answer.masked_fill(answer == 0, NOTHING)
+        target[..., :_TOKEN] = target[..., :_TOKEN].masked_fill(batch["unasked"][:, rest, None] > 0, NOTHING)
         nll = F.nll_loss(logp.flatten(0, 2), target.flatten(), ignore_index=NOTHING)
-        right = ((logp.argmax(-1) == target) | (target == NOTHING)).all(-1) & (batch["said"][:, rest] > 0)
-        losses = {"words": 2 * nll, "answer_accuracy": right.sum() / batch["said"].sum()}
+        counts = (batch["said"] - batch["unasked"])[:, rest] > 0
+        right = ((logp.argmax(-1) == target) | (target == NOTHING)).all(-1) & counts
+        losses = {"words": 2 * nll, "answer_accuracy": right.sum() / counts.sum().clamp_min(1)}
         if over is not None:
             ours = {k: v[:, rest] for k, v in batch.items() if k in _REQUESTS}
             losses |= self._heads(over, hidden[:, :, _TOKEN], frames, final.states[:, rest], asked, ours)
-            routed = (logp[:, :, 0].argmax(-1) == target[:, :, 0])[ours["head"] >= 0]
+            routed = (logp[:, :, 0].argmax(-1) == target[:, :, 0])[(ours["head"] >= 0) & counts]
             losses["route_accuracy"] = routed.float().mean() if len(routed) else nll.new_ones(())
         return losses
 

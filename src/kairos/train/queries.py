@@ -69,7 +69,7 @@ class QueryBatches(Batches):
         """`tokens` a tick in the language model's context; `ways` are those of `duet.magqa` (insertion, informative).
 
         `heads` are those that requests are for, and whether their answers are spelled in words. Where the temporal head is
-        one of them, a sentence of what happens is a request, too.
+        one of them, sentences of what happens teach it, too.
         """
         super().__init__(first, steps)
         self.tokens, self.ways = tokens, ways
@@ -193,6 +193,9 @@ class Targets:
         )  # index into `HEADED` of the task head that is asked for
         self.box, self.given = (np.zeros((clips, queries, 4), np.float32) for _ in range(2))
         self.boxed = np.zeros((clips, queries), np.float32)  # whether there is a box to be found
+        self.unasked = np.zeros(
+            (clips, queries), np.float32
+        )  # whether the pair of tokens is given, not taught
         # the moments to be found, in seconds; -1 where there is none
         self.window = np.full((clips, queries, MAX_WINDOWS, 2), -1.0, np.float32)
 
@@ -208,7 +211,8 @@ class Targets:
     ) -> None:
         """One query of a clip of which `ticks` ticks are seen; `subject` (T,) is the slot of who it is about.
 
-        With `handed` a sentence of what happens is a request for its moments.
+        With `handed` a sentence of what happens teaches the temporal head its moments; it is handed over unasked, so that the
+        model learns to answer it, not to hand it over.
         """
         self.subject[b, q] = subject
         ids = words(query.query)[:QUERY_WORDS]
@@ -239,6 +243,7 @@ class Targets:
                 shown += 1
         if handed:
             self._hand(b, q, "temporal")
+            self.unasked[b, q] = 1
 
     def _point(self, b: int, q: int, on: np.ndarray, start: float, end: float) -> None:
         """A moment from `start` to `end`, in ticks, that holds the ticks `on`."""
