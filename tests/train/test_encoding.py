@@ -9,9 +9,9 @@ from backbone import vision
 from painted import write_clip
 
 from kairos.errors import InputError, ModelError, OptionError
-from kairos.model.backbone import Backbone
+from kairos.model.backbone import Backbone, Settings
 from kairos.train import encoding
-from kairos.train.features import Features, Settings
+from kairos.train.features import Features
 
 SIDE = 8
 MADE = Settings(backbone="none", width=1)

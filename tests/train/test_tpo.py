@@ -11,14 +11,16 @@ import torch
 from backbone import CLIP_WIDTH, PATCHES, WIDTH, language, prepared, talk, tasks, tokenizer
 from safetensors.torch import load_file
 
-from kairos.errors import ConfigError, ModelError, OptionError, TimelineError
+from kairos.errors import AnnotationError, ConfigError, ModelError, OptionError, TimelineError
+from kairos.model.adapted import AdaptedConfig, AdaptedModel, load, with_lora
+from kairos.model.script import Script
 from kairos.model.task_tokens import TaskTokens
 from kairos.train import loop, tpo
+from kairos.train.examples import write
 from kairos.train.features import Features
-from kairos.train.script import Script
 from kairos.train.tpo import Rates, Stage, TpoRecipe, load_recipe
-from kairos.train.tpo_batches import IGNORED, TpoBatches
-from kairos.train.tpo_model import TpoModel, with_lora
+from kairos.train.tpo_batches import IGNORED, TpoBatches, lacking
+from kairos.train.tpo_model import TpoLoss
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "tpo.yaml"
 SMALL = {
@@ -90,7 +92,6 @@ def batches(folder: Path, made, heads=("region", "temporal", "mask"), script=Non
         "rows": len(made),
         "frames": 4,
         "length": 64,
-        "width": WIDTH,
         "seed": 0,
         "first": 0,
         "steps": 1,
@@ -99,11 +100,12 @@ def batches(folder: Path, made, heads=("region", "temporal", "mask"), script=Non
     return TpoBatches({"a": made}, None, Features(folder / "features"), words, heads, **given)
 
 
-def model(script: Script, tied: bool = True) -> TpoModel:
+def model(script: Script, tied: bool = True) -> AdaptedModel:
     torch.manual_seed(1)
     backbone = language(len(script.tokenizer) - len(script.new), tied)
-    connector = torch.nn.Linear(WIDTH, 32)
-    return TpoModel(with_lora(backbone, 4, 8), script, connector, TaskTokens(32, SMALL), follower=Follower())
+    made_of = AdaptedConfig(language="none", width=WIDTH, heads=SMALL)
+    connector, tokens = torch.nn.Linear(WIDTH, 32), TaskTokens(32, SMALL)
+    return AdaptedModel(made_of, with_lora(backbone, 4, 8), script, connector, tokens, follower=Follower())
 
 
 def test_what_a_batch_holds(folder):
@@ -148,7 +150,7 @@ def test_a_path_is_asked_of_what_was_seen_until_then(folder):
 def test_every_term_is_there_and_they_sum_up(folder, tied):
     made = [*tasks(), *talk()]
     script = Script(tokenizer())
-    net = model(script, tied)
+    net = TpoLoss(model(script, tied))
     losses = net(**batches(folder, made, script=script).collated(made))
     assert {"lm", "assign", "region_l1", "region_giou", "mask_prompt"} <= set(losses)
     assert any(name.startswith("temporal_") for name in losses)
@@ -188,8 +190,7 @@ def test_heads_teach_the_language_model_by_the_task_embedding(folder, head):
     batch = batches(folder, tasks(), (head,), script=script).collated(tasks())
     batch["target"].fill_(IGNORED)
     batch["target"][0, 0] = 1
-    losses = net.eval()(**batch)
-    net.zero_grad()
+    losses = TpoLoss(net).eval()(**batch)
     (losses["loss"]).backward()
     gradients = {
         name: sum(p.grad is not None and p.grad.abs().sum() > 0 for p in of) for name, of in net.groups()
@@ -215,7 +216,8 @@ def test_each_stage_trains_what_its_rates_name(folder, tmp_path):
     )
     result = tpo.run(plan, tmp_path / "run", follower=Follower())
     kept = [load_file(str(tmp_path / "run" / s.name / "done.safetensors")) for s in plan.stages]
-    fresh = tpo.build(plan, follower=Follower())[0].learned()
+    torch.manual_seed(plan.seed)
+    fresh = AdaptedModel.build(tpo.made_of(plan), follower=Follower()).learned()
 
     def parts(names: set[str]) -> set[str]:
         return {"lora" if "lora_" in name else name.split(".")[0] for name in names}
@@ -226,11 +228,11 @@ def test_each_stage_trains_what_its_rates_name(folder, tmp_path):
     lines = (tmp_path / "run" / "joint" / "losses.jsonl").read_text().splitlines()
     logged = set().union(*(json.loads(line).keys() for line in lines))
     assert {"lm", "assign", "assign_accuracy", "region_l1", "mask_prompt", "rate"} <= logged
-    loaded, script = tpo.load(result["model"], follower=Follower())
-    batch = batches(folder, tasks(), script=script).collated(tasks())
-    trained = tpo.build(plan, follower=Follower())[0]
-    tpo._read(trained, tmp_path / "run" / "joint" / "done.safetensors")
-    torch.testing.assert_close(loaded(**batch)["loss"], trained.eval()(**batch)["loss"])
+    loaded = load(result["model"], follower=Follower())
+    batch = batches(folder, tasks(), script=loaded.script).collated(tasks())
+    trained = AdaptedModel.build(tpo.made_of(plan), follower=Follower())
+    trained.read(tmp_path / "run" / "joint" / "done.safetensors")
+    torch.testing.assert_close(TpoLoss(loaded)(**batch)["loss"], TpoLoss(trained.eval())(**batch)["loss"])
     assert (
         sum(f.stat().st_size for f in Path(result["model"]).glob("*.safetensors")) < 2**20
     )  # nothing of the backbone
@@ -318,9 +320,39 @@ def test_what_cannot_be_run(folder, tmp_path):
     with pytest.raises(OptionError, match="from its language model alone"):
         tpo.run(recipe(folder, one), tmp_path / "c", start=tmp_path / "b")
     with pytest.raises(ModelError, match="holds no model made by TPO"):
-        tpo.load(tmp_path)
+        load(tmp_path)
+    write(tmp_path / "gone.jsonl", [*tasks()[:2], dataclasses.replace(tasks()[0], video="gone.mp4")])
+    gone = dataclasses.replace(one, data={str(tmp_path / "gone.jsonl"): None})
+    with pytest.raises(
+        AnnotationError, match=r"1 examples cannot be learned from: .*no features of gone\.mp4"
+    ):
+        tpo.run(recipe(folder, gone), tmp_path / "d")
     with pytest.raises(OptionError, match=r"tokens about 0\.mp4, of 10"):
         batches(folder, tasks(), length=10).collated(tasks())
+
+
+def test_what_examples_lack(folder):
+    features = Features(folder / "features")
+    ground, locate, _, _ = tasks()[:4]
+    assert [lacking(example, features, WIDTH) for example in (*tasks(), *talk())] == [None] * 20
+    late = dataclasses.replace(ground, spans=((8.0, 9.0),))
+    assert lacking(late, features, WIDTH) == "0.mp4: 8 s is after the 8 s that there are"
+    assert "no features of x" in str(lacking(dataclasses.replace(locate, video="x"), features, WIDTH))
+    both = dataclasses.replace(ground, spans=((1.0, 3.0), (8.0, 9.0)))
+    made = batches(folder, [both]).collated([both])
+    assert made["temporal_truth_there"].tolist() == [[True]]
+
+
+def test_examples_without_features_may_be_left_out(folder, tmp_path):
+    write(tmp_path / "gone.jsonl", [*tasks(), dataclasses.replace(tasks()[0], video="gone.mp4")])
+    one = Stage(
+        name="assign", data={str(tmp_path / "gone.jsonl"): None}, rates=ASSIGN, batch=2, rows=2, steps=1
+    )
+    plan = tpo.run(recipe(folder, one, missing="skip"), tmp_path / "run", follower=Follower())
+    assert plan["stages"][0]["examples"] == 16
+    write(tmp_path / "gone.jsonl", [dataclasses.replace(tasks()[0], video="gone.mp4")])
+    with pytest.raises(AnnotationError, match=r"all of .*gone\.jsonl"):
+        tpo.run(recipe(folder, one, missing="skip"), tmp_path / "other", follower=Follower())
 
 
 GOOD = """

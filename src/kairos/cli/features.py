@@ -69,7 +69,6 @@ def run(
 
     from kairos.train import encoding
     from kairos.train.examples import read
-    from kairos.train.features import Settings
 
     names = None if not examples else [e.video for path in examples for e in read(path) if e.video]
     found, missing = encoding.find(videos, names, rate=rate)
@@ -81,7 +80,7 @@ def run(
         )
 
     from kairos.cli.progress import counting
-    from kairos.model.backbone import Backbone
+    from kairos.model.backbone import Backbone, Settings
 
     encoder = Backbone.load(backbone, grid=grid, device=devices.choose(device))
     settings = Settings(

@@ -9,9 +9,11 @@ Shapes: n pictures, S side in pixels, P patches, F features of a patch.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
@@ -20,11 +22,31 @@ from torch import Tensor, nn
 from kairos.errors import ModelError, OptionError
 from kairos.model.loading import quiet
 
-__all__ = ["Backbone"]
+__all__ = ["Backbone", "Settings", "spread"]
 
 _TOWERS = ("vision_tower", "vision_model")
 _UNUSED = ("pooler", "head.", "text_model", "language_model", "lm_head", "projection", "logit")
 """What may be missing from the weights: no patch's features come from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the features of a folder were made, all of them alike: by which encoder (a folder of it), and of how many pictures.
+
+    `fps` frames a second and a clip every `clip_s` are what was asked for; clips tile a video, so that in each they are a
+    little longer or shorter. At most `most` frames of a video are kept. Features are of length `width`.
+    """
+
+    backbone: str
+    width: int
+    grid: int | None = None
+    fps: float = 1.0
+    clip_s: float = 1.0
+    most: int = 128
+
+    @property
+    def frames_a_clip(self) -> int:
+        return max(1, round(self.fps * self.clip_s))
 
 
 class Backbone(nn.Module):
@@ -126,6 +148,14 @@ class Backbone(nn.Module):
             return states
         square = states.transpose(1, 2).unflatten(-1, (self.side, self.side))
         return F.adaptive_avg_pool2d(square, self.grid).flatten(2).transpose(1, 2)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of `count` places, evenly spread to the last one."""
+    if count <= most:
+        return list(range(count))
+    places: list[int] = np.linspace(count - 1, 0, most).round().astype(int).tolist()
+    return places[::-1]
 
 
 def _normal(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -25,14 +25,19 @@ def embedded_path() -> Path:
     return Path(str(files("kairos"))) / "weights" / EMBEDDED
 
 
-def load(path: str | Path | None = None, device: str = "cpu") -> KairosModel:
-    """The embedded model, or the one in a folder; float32, ready to answer.
+def load(path: str | Path | None = None, device: str = "cpu") -> Any:
+    """The embedded model, or the one in a folder; float32, ready to answer: a `KairosModel`, or an `AdaptedModel` where the
+    folder holds what TPO made of a pretrained language model.
 
     Raises ModelError where there is no model, or none that is safe to load.
     """
     from transformers import PreTrainedTokenizerFast
 
     folder = Path(path) if path is not None else embedded_path()
+    if (folder / "adapted.json").is_file():
+        from kairos.model.adapted import load as adapted
+
+        return adapted(folder, device)
     if not (folder / "config.json").is_file():
         known = f"{folder}: no model here"
         hint = (

@@ -21,9 +21,11 @@ from torch import Tensor
 
 import kairos.video
 from kairos.errors import InputError, OptionError, VideoError
+from kairos.model.backbone import Settings, spread
 from kairos.tasks.clock import clock
 from kairos.tasks.stream import take
-from kairos.train.features import Features, Settings, spread, write
+from kairos.train.features import Features, write, write_settings
+from kairos.train.features import settings as settings_of
 from kairos.video.folder import SUFFIXES as PICTURES
 from kairos.video.folder import ImageFolder, decoded
 from kairos.video.painter import Painter, quarter_turns
@@ -110,7 +112,7 @@ def encode(
     """Writes the features of `sources` to the folder `out`, but of those that are there already; pictures are `side` pixels
     square. Raises OptionError where `out` holds features that were made in another way.
     """
-    before = Settings.read(out)
+    before = settings_of(out)
     if before is not None and before != settings:
         differ = [name for name, value in vars(settings).items() if getattr(before, name) != value]
         raise OptionError(
@@ -120,7 +122,7 @@ def encode(
             hint="give another --out, or the same options",
         )
     out.mkdir(parents=True, exist_ok=True)
-    settings.write(out)
+    write_settings(out, settings)
     there, result = Features(out), Encoded()
     for done, (name, path) in enumerate(sources.items()):
         if progress is not None:
@@ -163,7 +165,7 @@ def _encode(
 
 def _clips(duration: float, settings: Settings) -> tuple[int, int]:
     """How many clips a video has, and how many frames each."""
-    return max(1, round(duration / settings.clip_s)), max(1, round(settings.fps * settings.clip_s))
+    return max(1, round(duration / settings.clip_s)), settings.frames_a_clip
 
 
 def _picture(path: Path, side: int) -> _Shown:

@@ -21,61 +21,36 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from kairos.errors import OptionError, VideoError
+from kairos.model.backbone import Settings, spread
 from kairos.timeline.files import atomic_write
 
-__all__ = ["Facts", "Features", "Settings", "spread", "write"]
+__all__ = ["Facts", "Features", "settings", "write", "write_settings"]
 
 SETTINGS = "features.json"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How the features of a folder were made, all of them alike: by which encoder (a folder of it), and of how many pictures.
-
-    `fps` frames a second and a clip every `clip_s` are what was asked for; clips tile a video, so that in each they are a
-    little longer or shorter. At most `most` frames of a video are kept. Features are of length `width`.
-    """
-
-    backbone: str
-    width: int
-    grid: int | None = None
-    fps: float = 1.0
-    clip_s: float = 1.0
-    most: int = 128
-
-    @classmethod
-    def read(cls, folder: str | os.PathLike[str]) -> Settings | None:
-        """Those of a folder; None where it has none. Raises OptionError where they cannot be read."""
-        from pydantic import TypeAdapter, ValidationError
-
-        path = Path(folder) / SETTINGS
-        try:
-            return TypeAdapter(cls).validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise OptionError(
-                f"{path}: not how features were made", option="features", value=str(path)
-            ) from error
-
-    def write(self, folder: str | os.PathLike[str]) -> None:
-        with atomic_write(Path(folder) / SETTINGS) as file:
-            json.dump(dataclasses.asdict(self), file, indent=1)
-
-
 @dataclass(frozen=True)
 class Facts:
-    """What a file's header says; `size` is (height, width) of the source in pixels."""
+    """What a file says of its video; `size` is (height, width) of the source in pixels, `width` the length of a feature.
+
+    There are `clips` clips of `clip_s` seconds each, none where the temporal head has nothing to read.
+    """
 
     fps: float
     clip_s: float
     duration: float | None
     size: tuple[int, int] | None
+    width: int
+    clips: int
+
+    @property
+    def length(self) -> float:
+        """Seconds that the clips cover."""
+        return self.clips * self.clip_s
 
 
 class Features:
@@ -147,27 +122,41 @@ class Features:
     def facts(self, video: str) -> Facts:
         path = self.path(video)
         with _open(path) as file:
-            header = file.metadata() or {}
+            header, width = file.metadata() or {}, _rows(file, path).get_shape()[2]
+            clips = file.get_slice("clips").get_shape()[0] if "clips" in set(file.keys()) else 0
         try:
             fps, clip_s = float(header["fps"]), float(header.get("clip_s", 1.0))
             duration = float(header["duration"]) if "duration" in header else None
             sides = [int(header[side]) for side in ("height", "width") if side in header]
         except (KeyError, ValueError) as error:
             raise VideoError(f"{path}: not a file of features: {error}", path=path) from error
-        return Facts(fps, clip_s, duration, (sides[0], sides[1]) if len(sides) == 2 else None)
+        size = (sides[0], sides[1]) if len(sides) == 2 else None
+        return Facts(fps, clip_s, duration, size, width, clips)
 
     @cached_property
     def settings(self) -> Settings | None:
         """How they were made; None where nothing says it."""
-        return Settings.read(self.folder)
+        return settings(self.folder)
 
 
-def spread(count: int, most: int) -> list[int]:
-    """At most `most` of `count` places, evenly spread to the last one."""
-    if count <= most:
-        return list(range(count))
-    places: list[int] = np.linspace(count - 1, 0, most).round().astype(int).tolist()
-    return places[::-1]
+def settings(folder: str | os.PathLike[str]) -> Settings | None:
+    """How the features of a folder were made; None where nothing says it. Raises OptionError where that cannot be read."""
+    from pydantic import TypeAdapter, ValidationError
+
+    path = Path(folder) / SETTINGS
+    try:
+        return TypeAdapter(Settings).validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise OptionError(
+            f"{path}: not how features were made", option="features", value=str(path)
+        ) from error
+
+
+def write_settings(folder: str | os.PathLike[str], made: Settings) -> None:
+    with atomic_write(Path(folder) / SETTINGS) as file:
+        json.dump(dataclasses.asdict(made), file, indent=1)
 
 
 def write(

@@ -16,15 +16,15 @@ from torch import Tensor
 
 from kairos.errors import OptionError, VideoError
 from kairos.model import mask, region, temporal  # noqa: F401  registers the heads
+from kairos.model.script import Script, Spoken
 from kairos.model.task_tokens import HEADS
 from kairos.train.batches import Batches
 from kairos.train.examples import Example
 from kairos.train.features import Features
 from kairos.train.mixture import Mixture
 from kairos.train.moments import LEVELS, MomentTargets, label
-from kairos.train.script import Script, Spoken
 
-__all__ = ["IGNORED", "TpoBatches"]
+__all__ = ["IGNORED", "TpoBatches", "lacking", "truth"]
 
 IGNORED = -100
 RATED = 4.0
@@ -45,14 +45,13 @@ class TpoBatches(Batches):
         rows: int,
         frames: int,
         length: int,
-        width: int,
         seed: int,
         first: int,
         steps: int,
     ) -> None:
         super().__init__(first, steps)
         self.sets, self.features, self.script, self.heads = sets, features, script, tuple(heads)
-        self.rows, self.frames, self.length, self.width = rows, frames, length, width
+        self.rows, self.frames, self.length = rows, frames, length
         self.seed = seed
         self.mixture = Mixture({name: len(of) for name, of in sets.items()}, weights, seed)
 
@@ -62,7 +61,7 @@ class TpoBatches(Batches):
         return batch | {"seed": torch.tensor(self.seed * 1_000_003 + step)}
 
     def collated(self, examples: Sequence[Example], step: int = 0) -> dict[str, Tensor]:
-        """The batch of these examples. Raises VideoError for features that are missing, OptionError for what does not fit."""
+        """The batch of these examples, none of which is `lacking` anything. Raises OptionError for what does not fit."""
         shown = [self._shown(example) for example in examples]
         spoken = [
             self._spoken(example, 0 if frames is None else frames.shape[0] * frames.shape[1])
@@ -88,14 +87,7 @@ class TpoBatches(Batches):
         if example.video is None:
             return None
         until = example.at if example.task in ("track", "segment") else None
-        frames = self.features.frames(example.video, self.frames, until)
-        if frames.shape[-1] != self.width:
-            raise OptionError(
-                f"{self.features.path(example.video)} are features of {frames.shape[-1]}, not of width {self.width}",
-                option="width",
-                value=self.width,
-            )
-        return frames
+        return self.features.frames(example.video, self.frames, until)
 
     def _spoken(self, example: Example, shown: int) -> Spoken:
         pair = None
@@ -144,10 +136,13 @@ class TpoBatches(Batches):
 
     def _moments(self, examples: Sequence[Example], step: int) -> dict[str, Tensor]:
         clips = [self.features.clips(str(example.video)).float() for example in examples]
-        lengths = [self._length(example, len(of)) for example, of in zip(examples, clips, strict=True)]
+        lengths = [self.features.facts(str(example.video)).length for example in examples]
         known = torch.arange(max(map(len, clips))) < torch.tensor([len(of) for of in clips])[:, None]
         targets = label(
-            [example.spans for example in examples],
+            [
+                [span for span in example.spans if span[0] < length]
+                for example, length in zip(examples, lengths, strict=True)
+            ],
             lengths,
             known,
             [zlib.crc32(str(example.video).encode()) for example in examples],
@@ -160,21 +155,43 @@ class TpoBatches(Batches):
         video = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True)
         return {"video": video, "video_known": known} | {f"truth_{k}": v for k, v in vars(targets).items()}
 
-    def _length(self, example: Example, clips: int) -> float:
-        facts = self.features.facts(str(example.video))
-        return facts.duration or example.duration or clips * facts.clip_s
-
     def _box(self, example: Example) -> Tensor:
         size = example.size or self.features.facts(str(example.video)).size
-        if size is None or example.box is None:
-            raise VideoError(
-                f"how large {example.video} is, is not known",
-                path=example.video,
-                hint="give the size to kairos.train.features.write",
-            )
+        assert size is not None  # `lacking` has seen to it
+        assert example.box is not None
         height, width = size
         box = torch.tensor(example.box) / torch.tensor([width, height, width, height])
         return box.clamp(0.0, 1.0)
+
+
+def lacking(example: Example, features: Features, width: int) -> str | None:
+    """Why an example cannot be learned from with these features, which shall be of `width`; None where it can.
+
+    Features that are missing, no moment within what was seen, a box in a picture of unknown size. Raises OptionError where the
+    width is another one: then none can.
+    """
+    if example.video is None:
+        return None
+    try:
+        facts = features.facts(example.video)
+    except VideoError as error:
+        return error.message
+    if facts.width != width:
+        raise OptionError(
+            f"{features.path(example.video)} are features of {facts.width}, not of width {width}",
+            option="width",
+            value=width,
+        )
+    if example.task == "ground":
+        if not facts.clips:
+            return f"{example.video}: no clips, which the temporal head reads"
+        if not any(start < facts.length for start, _ in example.spans):
+            return (
+                f"{example.video}: {example.spans[0][0]:g} s is after the {facts.length:g} s that there are"
+            )
+    elif example.box is not None and example.size is None and facts.size is None:
+        return f"{example.video}: how large its picture is, is not known"
+    return None
 
 
 def truth(batch: Mapping[str, Tensor]) -> MomentTargets:

@@ -6,7 +6,7 @@ import pytest
 from backbone import CHATML, tokenizer
 
 from kairos.errors import OptionError
-from kairos.train.script import FRAMES, TASK_WORDS, Script
+from kairos.model.script import FRAMES, TASK_WORDS, Script
 
 TALK = (
     ("user", "what is this ?"),
