@@ -16,6 +16,7 @@ SETS = {
     "lvbench": [{"key": "one", "qa": [{"uid": "1", "question": "red\n(A) blue\n(B) red", "answer": "B", "question_type": ["entity recognition"]}]}],
     "ovo-bench": [{"id": 0, "task": "EPM", "video": "one.mp4", "question": "red", "options": OPTIONS, "gt": 1, "realtime": 3.5}],
     "streamingbench": [{"video_path": "./one.mp4", "questions": [{"task_type": "t", "question": "red", "time_stamp": "00:00:03", "answer": "B", "options": OPTIONS}]}],
+    "videoeval-pro": [{"video": "one.mp4", "question": "red", "options": ["A. blue", "B. red"], "answer": "B", "answer_text": "red", "qa_type": "LP"}],
     "tempcompass": {"one": {"attribute_change": [{"question": "red\nA. blue\nB. red", "answer": "B. red"}]}},
     "egoschema": [{"q_uid": "one", "question": "red", **{f"option {k}": name for k, name in enumerate([*OPTIONS, "w", "x"])}, "answer": "1"}],
 }  # fmt: skip
@@ -26,6 +27,8 @@ def test_each_set_is_asked_and_scored(name, sit, write):
     content = SETS[name]
     if name == "lvbench":
         path = write("lvbench.jsonl", content)
+    elif name == "videoeval-pro":
+        path = write("videoeval_pro.jsonl", content)
     elif name == "egoschema":
         content[0]["answer"] = 1
         path = write("egoschema.json", content)
@@ -34,7 +37,7 @@ def test_each_set_is_asked_and_scored(name, sit, write):
     report, lines = sit(name, path)
     (line,) = lines.values()
     assert line["raw_output"] == line["parsed_output"] == line["answer"] == "B"
-    first = next(m for m in report.measures if m.name not in ("unread",))
+    first = next(m for m in report.measures if m.name != "unread")
     assert first.value == 1.0
 
 

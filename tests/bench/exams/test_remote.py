@@ -159,6 +159,19 @@ def test_boxes_are_thousandths(serve, sit, write):
     assert lines["3"]["steps"]["level-5"]["parsed_output"]["track"]["boxes"] == [[0.0, 0.0, 32.0, 48.0]]
 
 
+def test_announcements_are_asked_for_once_a_second(serve, sit, write):
+    asked = {"task_type": "Proactive Output", "question": "red", "time_stamp": "00:00:00",
+             "ground_truth_time_stamp": "00:00:01", "ground_truth_output": "red"}  # fmt: skip
+    proactive = [{"video_path": "./videos/one.mp4", "questions": [asked]}]
+    server = serve("No", "no.", "Yes", "red")
+    report, lines = sit("streamingbench-proactive", write("p.json", proactive), model=server.model, frames=2)
+    assert report.find("answer accuracy", "strict").value == 1.0
+    assert len(server.asked) == 4
+    assert lines["one-0"]["parsed_output"]["moments"][0]["end"] == 2.0
+    assert lines["one-0"]["tokens"] == {"prompt": 3600, "reply": 28}
+    assert [part["text"] for part in server.content()[1:-1:2]] == ["0.5 s", "1.5 s"]
+
+
 def test_a_judge_rates_what_was_said_in_a_span(serve, sit, write):
     from duets import DuetModel
 

@@ -55,3 +55,16 @@ def test_free_words_need_a_judge_before_anything_runs(sit, write, tmp_path):
     assert not (tmp_path / "out").exists()
     with pytest.raises(OptionError, match="dense-captions has no judge"):
         sit("dense-captions", write("val_1.json", TOLD), judge="http://localhost/v1#m")
+
+
+PROACTIVE = [{"video_path": "./videos/one.mp4", "questions": [
+    {"task_type": "Proactive Output", "question": "red", "time_stamp": "00:00:00",
+     "ground_truth_time_stamp": "00:00:01", "ground_truth_output": "red"}]}]  # fmt: skip
+
+
+def test_announcements_are_made_when_it_happens(sit, write):
+    report, lines = sit(
+        "streamingbench-proactive", write("questions_proactive.json", PROACTIVE), model=DuetModel()
+    )
+    assert report.find("time accuracy", "strict").value == 1.0
+    assert lines["one-0"]["parsed_output"]["moments"][0]["end"] == 1.5

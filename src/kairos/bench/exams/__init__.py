@@ -16,10 +16,11 @@ __all__ = ["EXAMS", "find"]
 _MODULES = {
     "spans": "qvhighlights audio-moments charades charades-timechat charades-vtimellm activitynet tacos queryd tvgbench "
     "didemo ego4d-nlq tvr hirest",
-    "told": "dense-captions hirest-steps magqa",
+    "told": "dense-captions hirest-steps magqa streamingbench-proactive",
     "proofs": "nextgqa rextime",
     "followed": "lasot got10k davis ref-youtube-vos mevis vidstg refcoco",
-    "choices": "video-mme mvbench mlvu longvideobench lvbench egoschema ovo-bench streamingbench tempcompass cg-bench",
+    "choices": "video-mme mvbench mlvu longvideobench lvbench egoschema ovo-bench streamingbench tempcompass videoeval-pro "
+    "cg-bench",
     "levels": "videozerobench",
 }
 

@@ -77,8 +77,27 @@ def _spans(answer: Answer) -> list[list[float]]:
     return [[m.start, m.end] for m in answer.moments if m.score >= best / 2]
 
 
+def _options(folder: Path, results: Sequence[Result]) -> list[Path]:
+    """VideoEval-Pro's lines, known by video and question."""
+    path = folder / "predictions.jsonl"
+    with atomic_write(path) as file:
+        for r in results:
+            row = {"video": r.item.video, "question": r.item.query, "mcq_answer": r.raw()}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return [path]
+
+
+_OWN = ("cg-bench", "videoeval-pro")
+
 EXAMS: Mapping[str, Exam] = {
-    **{name: Exam(items=_items, put=_ask, told=_told) for name in SETS if name != "cg-bench"},
+    **{name: Exam(items=_items, put=_ask, told=_told) for name in SETS if name not in _OWN},
+    "videoeval-pro": Exam(
+        items=_items,
+        put=_ask,
+        write=_options,
+        told=_told,
+        notes=("the questions with options alone: open answers need a judge",),
+    ),
     "cg-bench": Exam(
         items=_items,
         put=_ask_thrice,

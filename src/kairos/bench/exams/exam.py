@@ -112,6 +112,11 @@ class Candidate(Protocol):
         """Moments labelled with what was said at their ends, as the video played."""
         ...
 
+    def announce(self, view: View, query: str, start: float, stop: float) -> Said:
+        """What is said to a query put at `start`, as soon as it is time to, and nothing where it is not by `stop`: one moment,
+        labelled with the words."""
+        ...
+
     def locate(self, view: View, query: str, times: Sequence[float] | None = None) -> Said:
         """A track with a box at each of the times at which it is there; without times, where it is seen best."""
         ...

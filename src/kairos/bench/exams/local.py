@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,6 +110,14 @@ class Local:
 
     def watch(self, view: View, query: str) -> Said:
         return self._run("watch", view, query)
+
+    def announce(self, view: View, query: str, start: float, stop: float) -> Said:
+        """The first turn after `start`; the model watches from the beginning, as whoever waits for something does."""
+        said = self._run("watch", view, query)
+        answer = Answer.from_dict(said.parsed)
+        first = next((m for m in answer.moments if start <= m.end <= stop), None)
+        kept = answer.replace(moments=() if first is None else (first,), abstained=first is None)
+        return replace(said, parsed=kept.to_dict())
 
     def locate(self, view: View, query: str, times: Sequence[float] | None = None) -> Said:
         if times is None:

@@ -11,9 +11,9 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,12 @@ from kairos.bench.exams.exam import Box, Said, View
 from kairos.bench.exams.views import opened
 from kairos.endpoint import Endpoint
 from kairos.errors import OptionError, TimelineError
+from kairos.score.choices import yes_no
 from kairos.timeline import Answer, Moment, Track
 
 __all__ = ["FRAMES", "Remote"]
+
+T = TypeVar("T", int, float)
 
 FRAMES = 32
 """So many frames are sent where no other number is given."""
@@ -51,6 +54,10 @@ TOLD = (
     'While the video plays, this is asked: "{}". Reply with JSON only: {{"answers": [{{"time": seconds, "text": "..."}}, '
     "...]}}, each answer at the time at which it can be given."
 )
+TIME_YET = "{} Is it time to do so, at the last frame? Answer with Yes or No only."
+TICK_S = 1.0
+"""So often an announcement is asked for."""
+
 BOXES = (
     'Where is this in each picture: "{}"? Reply with JSON only: {{"boxes": [{{"time": seconds, "box": [x1, y1, x2, y2]}}, '
     "...]}}, in thousandths of the picture's width and height; leave out pictures in which it is not."
@@ -110,6 +117,29 @@ class Remote:
             return Answer("watch", query, moments=moments)
 
         return self._put(view, TOLD.format(query), read)
+
+    def announce(self, view: View, query: str, start: float, stop: float) -> Said:
+        """As StreamingBench has it: once a second it is asked whether it is time, and at the first yes what is to be said."""
+        asked: list[Said] = []
+        at = start
+        while at <= stop:
+            now = replace(view, parts=((0.0, max(at, TICK_S)),))
+            asked.append(self._put(now, TIME_YET.format(query), _silence))
+            if yes_no(asked[-1].raw) == "Yes":
+                asked.append(self._put(now, query, _silence))
+                break
+            at += TICK_S
+        told = len(asked) > 1 and yes_no(asked[-2].raw) == "Yes"
+        moments = (Moment(at, at, label=asked[-1].raw),) if told else ()
+        answer = Answer("watch", query, moments=moments, abstained=not told, model=self.name)
+        return Said(
+            asked[-1].prompt,
+            "\n".join(one.raw for one in asked),
+            answer.to_dict(),
+            {"count": sum(one.frames["count"] for one in asked), "from_s": start, "to_s": min(at, stop)},
+            _sum(one.seconds for one in asked),
+            _sum(one.tokens for one in asked),
+        )
 
     def locate(self, view: View, query: str, times: Sequence[float] | None = None) -> Said:
         with opened(view) as video:
@@ -191,6 +221,19 @@ class Remote:
         if times is None:
             self._last = (view, length, asked, content)
         return length, asked, content
+
+
+def _silence(raw: str, length: float) -> Answer:
+    return Answer("ask", "", raw)
+
+
+def _sum(given: Iterable[Mapping[str, T]]) -> dict[str, T]:
+    """The sums of all that has one name."""
+    total: dict[str, Any] = {}
+    for one in given:
+        for name, value in one.items():
+            total[name] = total.get(name, 0) + value
+    return total
 
 
 def _jpeg(image: NDArray[np.uint8]) -> str:

@@ -104,9 +104,40 @@ def _responses(folder: Path, results: Sequence[Result]) -> list[Path]:
     return [path]
 
 
+# announcements -------------------------------------------------------------------------------------------------------
+
+GRACE_S = 4.0
+"""So long after it was due an announcement is waited for, as in StreamingBench's script."""
+
+
+def _announcements(source: Source, refs: Entries[Any]) -> Iterator[Item]:
+    for name, ref in refs.items():
+        yield Item(name, ref.video, ref.words, about=ref)
+
+
+def _announce(candidate: Candidate, view: View, item: Item) -> dict[str, Said]:
+    ref = item.about
+    return {"": candidate.announce(view, item.query, ref.asked, ref.due + GRACE_S)}
+
+
+def _outputs(folder: Path, results: Sequence[Result]) -> list[Path]:
+    path = folder / "predictions.jsonl"
+    with atomic_write(path) as file:
+        for r in results:
+            first = r.answer().best
+            said = (
+                {"time": None, "response": ""}
+                if first is None
+                else {"time": first.end, "response": first.label or ""}
+            )
+            file.write(json.dumps({"id": r.item.id, **said}, ensure_ascii=False) + "\n")
+    return [path]
+
+
 EXAMS: Mapping[str, Exam] = {
     "dense-captions": Exam(items=_videos, put=_caption, write=_captions),
     "hirest-steps": Exam(items=_moments, put=_caption, write=_steps),
+    "streamingbench-proactive": Exam(items=_announcements, put=_announce, write=_outputs),
     "magqa": Exam(items=_standing, put=_watch, write=_responses, judge=_rated),
 }
 """The exams of this file by their benchmarks' names."""
