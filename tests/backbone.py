@@ -71,7 +71,38 @@ def vision(folder: Path, side: int = 32) -> Path:
         patch_size=side // 4,
     )
     CLIPVisionModel(config).save_pretrained(folder)
-    normal = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4], "size": {"shortest_edge": side}}
+    return _normalised(folder)
+
+
+def vision_language(folder: Path) -> Path:
+    """LLaVA-OneVision with random weights, its pictures of 4 x 4 patches of length 8, and its tokenizer; returns its folder."""
+    from transformers import LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration
+
+    torch.manual_seed(0)
+    words = tokenizer(CHATML)
+    layers = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    sees = {
+        "model_type": "siglip_vision_model",
+        "hidden_size": 8,
+        "image_size": 32,
+        "patch_size": 8,
+        **layers,
+    }
+    says = {
+        "model_type": "qwen2",
+        "hidden_size": 16,
+        "num_key_value_heads": 2,
+        "vocab_size": len(words),
+        **layers,
+    }
+    config = LlavaOnevisionConfig(vision_config=sees, text_config=says, image_token_index=len(words) - 1)
+    LlavaOnevisionForConditionalGeneration(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    return _normalised(folder)
+
+
+def _normalised(folder: Path) -> Path:
+    normal = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}
     (folder / "preprocessor_config.json").write_text(json.dumps(normal))
     return folder
 

@@ -161,9 +161,11 @@ class AdaptedModel(Asked, nn.Module):
                 hint="language is a folder, or a name that transformers can load, with model.safetensors",
             ) from error
         if follower is None and made_of.follower is not None:
+            from kairos.model.loading import quiet
             from kairos.model.sam2 import Sam2Follower
 
-            follower = Sam2Follower.load(made_of.follower)
+            with quiet():
+                follower = Sam2Follower.load(made_of.follower)
         size = language.get_input_embeddings().weight.shape[1]
         if connector is None:
             connector = nn.Sequential(nn.Linear(made_of.width, size), nn.GELU(), nn.Linear(size, size))

@@ -20,17 +20,16 @@ from torch import Tensor
 from kairos.errors import InputError, ModelError
 from kairos.model.backbone import spread
 from kairos.model.moments import Moments, windows
+from kairos.model.pointer import Span
 from kairos.model.region import ordered
 from kairos.model.session import Place, Reply, Scores, Turn
-from kairos.model.task_tokens import HEADS
+from kairos.model.task_tokens import HEADS, TASKS
 
 if TYPE_CHECKING:
     from kairos.model.adapted import AdaptedModel
     from kairos.model.script import Spoken
 
 __all__ = ["AdaptedSession"]
-
-_TASKS = {"temporal": "ground", "region": "locate", "mask": "segment"}  # what users call what a head does
 
 
 class AdaptedSession:
@@ -42,7 +41,7 @@ class AdaptedSession:
         self._frames: list[Tensor] = []  # (t, P, F), as features are kept on disk
         self._duration: float | None = None
         self._queries: list[str] = []
-        self._moments: tuple[tuple[str, int], Moments] | None = None
+        self._found: tuple[tuple[str, int], Moments] | None = None
 
     # the stream ----------------------------------------------------------------------------------------------
 
@@ -91,32 +90,36 @@ class AdaptedSession:
 
     @property
     def scores(self) -> Scores:
-        """Relevance is the temporal head's saliency, 0 to 1 within this video; all 0 without that head, or without a query."""
-        times = (np.arange(self.ticks) + 1) / self._fps
-        nothing = np.zeros(self.ticks)
-        if "temporal" not in self.model.tokens.heads or not self._queries or not self.ticks:
-            return Scores(times, nothing, nothing)
-        of_clips = self._temporal().highlights()[0].double().cpu().numpy()
-        return Scores(times, np.repeat(of_clips, self._each)[: self.ticks], nothing)
+        """Relevance is the temporal head's saliency; all 0 without that head, or without a query."""
+        times, nothing = (np.arange(self.ticks) + 1) / self._fps, np.zeros(self.ticks)
+        return Scores(times, self.saliency()[0] if self._finds_moments else nothing, nothing)
 
     @property
     def presence(self) -> float:
         """1: such a model does not say whether something is there."""
         return 1.0
 
-    def spans(self, top: int = 5) -> list[tuple[float, float, float]]:
+    def spans(self, top: int = 5) -> list[Span]:
         """(start, end, score) in seconds by the temporal head, best first, not overlapping; none without that head."""
-        if "temporal" not in self.model.tokens.heads:
-            return []
-        length = self._each / self._fps
-        moments = self._temporal()
-        (found,) = windows(moments, [moments.known.shape[1] * length], length)
-        chosen: list[tuple[float, float, float]] = []
-        for start, end, score in found:
+        chosen: list[Span] = []
+        for start, end, score in self.saliency()[1] if self._finds_moments else ():
             end = min(end, self.time)
             if start < end and all(end <= a or start >= b for a, b, _ in chosen):
                 chosen.append((start, end, score))
         return chosen[:top]
+
+    def saliency(self) -> tuple[NDArray[np.float64], list[Span]]:
+        """The temporal head's saliency of each tick, 0 to 1 within this video, and its spans, best first. Raises ModelError."""
+        if not self.ticks:
+            return np.zeros(0), []
+        moments, clip_s = self._moments(), self._each / self._fps
+        of_clips = moments.highlights()[0].double().cpu().numpy()
+        (found,) = windows(moments, [len(of_clips) * clip_s], clip_s)
+        return np.repeat(of_clips, self._each)[: self.ticks], found
+
+    @property
+    def _finds_moments(self) -> bool:
+        return "temporal" in self.model.tokens.heads and bool(self._queries)
 
     def best_tick(self) -> int:
         """Where saliency is highest; the last tick where there is none."""
@@ -132,7 +135,7 @@ class AdaptedSession:
     @torch.inference_mode()
     def route(self) -> str | None:
         """ "ground", "locate" or "segment" where the model answers with that head's first word, None where with any other."""
-        return _TASKS.get(self._first(self.ticks)[0] or "")
+        return TASKS.get(self._first(self.ticks)[0] or "")
 
     @torch.inference_mode()
     def reply(self, max_words: int = 24) -> Reply:
@@ -193,18 +196,17 @@ class AdaptedSession:
         return made.frames_a_clip
 
     @torch.inference_mode()
-    def _temporal(self) -> Moments:
+    def _moments(self) -> Moments:
         """What the temporal head makes of the query and all clips, each the mean of its frames and their patches."""
         key = self._query, self.ticks
-        if self._moments is None or self._moments[0] != key:
+        if self._found is None or self._found[0] != key:
             means = torch.cat([frames.float().mean(1) for frames in self._frames])
             clips = torch.stack([part.mean(0) for part in means.split(self._each)])[None].to(
                 self.model.device
             )
             known = torch.ones(clips.shape[:2], dtype=torch.bool, device=clips.device)
-            made: Moments = self._head("temporal", self.ticks, {"video": clips, "video_known": known})
-            self._moments = key, made
-        return self._moments[1]
+            self._found = key, self._head("temporal", self.ticks, {"video": clips, "video_known": known})
+        return self._found[1]
 
     @torch.inference_mode()
     def _head(self, name: str, seen: int, inputs: dict[str, Tensor]) -> Any:

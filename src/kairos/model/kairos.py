@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from kairos.errors import ModelError
+from kairos.model.asked import Asked
 from kairos.model.attention import Past
 from kairos.model.audio import AudioTower
 from kairos.model.config import KairosConfig
@@ -58,7 +59,7 @@ class FramesPast:
     named: Past | None = None
 
 
-class KairosModel(PreTrainedModel):
+class KairosModel(Asked, PreTrainedModel):
     """Any size of Kairos; saved and loaded in the Hugging Face layout, safetensors only."""
 
     config_class = KairosConfig
@@ -175,48 +176,6 @@ class KairosModel(PreTrainedModel):
         if self.follower is None:
             raise ModelError(f"{self.name} cannot follow things; train a follower: docs/train.md")
         return Pursuit(self.follower, box=box, prompt=prompt)
-
-    # tasks ---------------------------------------------------------------------------------------------------
-
-    def ask(self, video: Any, query: str, **options: Any) -> Any:
-        from kairos import tasks
-
-        return tasks.ask(self, video, query, **options)
-
-    def ground(self, video: Any, query: str, **options: Any) -> Any:
-        from kairos import tasks
-
-        return tasks.ground(self, video, query, **options)
-
-    def highlight(self, video: Any, query: str, **options: Any) -> Any:
-        from kairos import tasks
-
-        return tasks.highlight(self, video, query, **options)
-
-    def caption(self, video: Any, query: str = "", **options: Any) -> Any:
-        from kairos import tasks
-
-        return tasks.caption(self, video, query, **options)
-
-    def locate(self, video: Any, query: str, **options: Any) -> Any:
-        from kairos import tasks
-
-        return tasks.locate(self, video, query, **options)
-
-    def track(self, video: Any, query: str | None = None, **options: Any) -> Any:
-        from kairos import tasks
-
-        return tasks.track(self, video, query, **options)
-
-    def segment(self, video: Any, query: str = "", **options: Any) -> Any:
-        from kairos import tasks
-
-        return tasks.segment(self, video, query, **options)
-
-    def watch(self, source: Any, *queries: str, **options: Any) -> Any:
-        from kairos import tasks
-
-        return tasks.watch(self, source, *queries, **options)
 
 
 def count_parameters(module: nn.Module) -> int:
