@@ -112,3 +112,66 @@ def test_several_problems_are_told_a_line_each(cli, files, tmp_path):
 def test_what_is_wrong_is_refused(cli, files, arguments, words):
     names = dict(zip(("good", "poor", "refs"), files, strict=True))
     refused(cli("score", *[a.format(**names) for a in arguments]), *words)
+
+
+QUESTIONS = [
+    {
+        "question_id": f"{k}",
+        "videoID": f"v{k}",
+        "question": f"what is {k} ?",
+        "options": ["A. red", "B. blue"],
+        "answer": "AB"[k % 2],
+    }
+    for k in range(4)
+]
+
+
+def test_replies_of_any_form_become_the_harnesses_files_and_come_back(cli, tmp_path):
+    ref, pred = tmp_path / "questions.json", tmp_path / "my-model.json"
+    ref.write_text(json.dumps(QUESTIONS))
+    pred.write_text(json.dumps({q["question_id"]: "A" for q in QUESTIONS}))
+    found = cli(
+        "score",
+        "video-mme",
+        "--pred",
+        pred,
+        "--ref",
+        ref,
+        "--lmms-eval",
+        tmp_path / "l",
+        "--vlmevalkit",
+        tmp_path / "v",
+    )
+    assert found.code == 0, found.err
+    results = json.loads((tmp_path / "l/my-model_results.json").read_text())
+    assert results["results"]["video-mme"]["Overall,none"] == 0.5
+    for path in (tmp_path / "l/my-model_samples_video-mme.jsonl", tmp_path / "v/my-model_video-mme.tsv"):
+        again = cli("score", "video-mme", "--pred", path, "--ref", ref, "--json")
+        values = {m["name"]: m["value"] for m in json.loads(again.out)["measures"] if m["group"] == "strict"}
+        assert values["Overall"] == 0.5
+    named = cli(
+        "score",
+        "video-mme",
+        "--pred",
+        pred,
+        "--ref",
+        ref,
+        "--vlmevalkit",
+        tmp_path / "v",
+        "--model",
+        "org/it",
+    )
+    assert named.code == 0
+    assert (tmp_path / "v/org__it_video-mme.tsv").is_file()
+
+
+def test_only_sets_of_questions_have_the_harnesses_files(cli, files, tmp_path):
+    good, poor, refs = files
+    refused(
+        cli("score", "qvhighlights", "--pred", good, "--ref", refs, "--vlmevalkit", tmp_path),
+        "is no set of questions",
+    )
+    refused(
+        cli("score", "qvhighlights", "--compare", good, poor, "--ref", refs, "--lmms-eval", tmp_path),
+        "no items of one model",
+    )

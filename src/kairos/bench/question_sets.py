@@ -211,16 +211,25 @@ def _tempcompass_walk(source: Source) -> Walk:
     beside = source.path.parent / "meta_info.json"
     about = Source(beside).mapping() if beside.is_file() else {}
     for video, dimensions in source.mapping().items():
-        for dimension, entries in (dimensions if isinstance(dimensions, dict) else {}).items():
-            for k, fields in enumerate(entries if isinstance(entries, list) else ()):
+        if not isinstance(dimensions, dict):
+            source.problem(video, "must be an object of dimensions, each a list of questions")
+            continue
+        for dimension, entries in dimensions.items():
+            for k, fields in enumerate(entries if isinstance(entries, list) else (None,)):
                 name = f"{video}/{dimension}/{k}"
-                aspects = about.get(video, {}).get("eval_dim", {}).get(dimension) or {}
-                kind = (aspects.get("type") or dimension) if about else None
-                yield (
-                    name,
-                    name,
-                    {**fields, "video": video, "dimension": dimension, "type": kind, "key": name},
-                )
+                if not isinstance(fields, dict):
+                    source.problem(name, "must be a list of objects with question and answer")
+                    continue
+                kind = _finer(about.get(video), dimension) if about else None
+                more = {"video": video, "dimension": dimension, "type": kind, "key": name}
+                yield name, name, {**fields, **more}
+
+
+def _finer(about: Any, dimension: str) -> str:
+    """The finer aspect of a video's dimension, where it has one."""
+    for key in ("eval_dim", dimension, "type"):
+        about = about.get(key) if isinstance(about, dict) else None
+    return about if isinstance(about, str) else dimension
 
 
 def _tempcompass(fields: Fields) -> Question:

@@ -78,6 +78,33 @@ def run(
         Path | None,
         typer.Option("--save", help="Write the table to FILE.md.", metavar="FILE", show_default=False),
     ] = None,
+    lmms_eval: Annotated[
+        Path | None,
+        typer.Option(
+            "--lmms-eval",
+            help="Write questions, replies and numbers to FOLDER as lmms-eval's files.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    vlmevalkit: Annotated[
+        Path | None,
+        typer.Option(
+            "--vlmevalkit",
+            help="Write questions and replies to FOLDER as VLMEvalKit's table.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="The model's name in those files (its predictions' name).",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -101,13 +128,24 @@ def run(
         if path is not None:
             save.check(path, option, suffixes)
     try:
-        report, shown, rows = _measured(task, pred, ref, protocol, missing, compare, examples, seed)
+        if compare is None:
+            scoring = _scored(task, pred, ref, protocol, missing, seed)
+            report, shown = scoring.report(), _shown(scoring)
+        else:
+            scoring = None
+            report, shown = _compared(task, pred, ref, protocol, missing, compare, examples, seed)
     except AnnotationError as error:
         raise _told(error) from error
-    if items is not None:
-        if rows is None:
-            raise OptionError("--compare scores no items of one model", option="items")
-        _write(items, rows)
+    for path, option in ((items, "items"), (lmms_eval, "lmms_eval"), (vlmevalkit, "vlmevalkit")):
+        if path is not None and scoring is None:
+            raise OptionError("--compare scores no items of one model", option=option)
+    if scoring is not None:
+        if items is not None:
+            from kairos.bench.protocols.scoring import line
+
+            _write(items, [line(row) for row in scoring.rows(next(iter(scoring.scored)))])
+        if lmms_eval is not None or vlmevalkit is not None:
+            _export(scoring, lmms_eval, vlmevalkit, model or (pred or [Path("model")])[0].stem)
     if table is not None:
         _write(table, [report.markdown()])
     if plot is not None:
@@ -122,18 +160,62 @@ def run(
         show(report)
 
 
-def _measured(
+def _scored(
     task: str | None,
     pred: list[Path] | None,
     ref: Path | None,
     protocol: str | None,
     missing: Any,
-    compare: tuple[Path, Path] | None,
+    seed: int,
+) -> Scoring:
+    from kairos.bench.protocols import scoring
+
+    _check_missing(missing)
+    if task is None:
+        raise OptionError(
+            "a TASK is missing", option="task", hint=f"one of {', '.join(PROTOCOLS)}; or --compare A B"
+        )
+    ways = scoring.WAYS if protocol is None else (protocol,)
+    return scoring.score(task, pred or [], ref, ways=ways, missing=missing, seed=seed)
+
+
+def _shown(scoring: Scoring) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "protocols": list(scoring.scored),
+        **scoring.report(detail=True).to_dict(),
+        "problems": list(scoring.matched.problems),
+    }
+
+
+def _compared(
+    task: str | None,
+    pred: list[Path] | None,
+    ref: Path | None,
+    protocol: str | None,
+    missing: Any,
+    compare: tuple[Path, Path],
     examples: int,
     seed: int,
-) -> tuple[Report, dict[str, Any], list[str] | None]:
-    """The report, what `--json` prints of it, and the lines of `--items`."""
-    from kairos.bench.protocols import comparing, scoring
+) -> tuple[Report, dict[str, Any]]:
+    from kairos.bench.protocols import comparing
+
+    _check_missing(missing)
+    if pred:
+        raise OptionError("--compare names the predictions itself", option="pred", hint="leave --pred out")
+    a, b = compare
+    found: Comparison = (
+        comparing.of_items(a, b, missing=missing, seed=seed, examples=examples)
+        if task is None
+        else comparing.of_predictions(
+            task, a, b, ref, way=protocol or "official", missing=missing, seed=seed, examples=examples
+        )
+    )
+    return found.report(), comparing.to_dict(found)
+
+
+def _check_missing(missing: str) -> None:
+    from kairos.bench.protocols import scoring
 
     if missing not in scoring.MISSING:
         raise OptionError(
@@ -141,32 +223,23 @@ def _measured(
             option="missing",
             value=missing,
         )
-    if compare is not None:
-        if pred:
-            raise OptionError(
-                "--compare names the predictions itself", option="pred", hint="leave --pred out"
-            )
-        a, b = compare
-        found: Comparison = (
-            comparing.of_items(a, b, missing=missing, seed=seed, examples=examples)
-            if task is None
-            else comparing.of_predictions(
-                task, a, b, ref, way=protocol or "official", missing=missing, seed=seed, examples=examples
-            )
-        )
-        return found.report(), comparing.to_dict(found), None
-    if task is None:
-        raise OptionError(
-            "a TASK is missing", option="task", hint=f"one of {', '.join(PROTOCOLS)}; or --compare A B"
-        )
-    ways = scoring.WAYS if protocol is None else (protocol,)
-    scored: Scoring = scoring.score(task, pred or [], ref, ways=ways, missing=missing, seed=seed)
-    shown = {
-        "protocols": list(ways),
-        **scored.report(detail=True).to_dict(),
-        "problems": list(scored.matched.problems),
-    }
-    return scored.report(), shown, [scoring.line(row) for row in scored.rows(ways[0])]
+
+
+def _export(scoring: Scoring, lmms_eval: Path | None, vlmevalkit: Path | None, model: str) -> None:
+    from kairos.bench.harness import write_lmms_eval, write_vlmevalkit
+    from kairos.bench.protocols.choices import asked
+
+    name, way = scoring.matched.protocol.name, next(iter(scoring.scored))
+    replies = asked(scoring, way)
+    if lmms_eval is not None:
+        lmms_eval.mkdir(parents=True, exist_ok=True)
+        found = {
+            n: q.value for (section, n), q in scoring.intervals[way].items() if q is not None and not section
+        }
+        write_lmms_eval(lmms_eval, name, model, replies, found)
+    if vlmevalkit is not None:
+        vlmevalkit.mkdir(parents=True, exist_ok=True)
+        write_vlmevalkit(vlmevalkit, name, model, replies)
 
 
 def _told(error: AnnotationError) -> InputError:

@@ -7,7 +7,7 @@ import pytest
 from kairos import Answer, Curve, Moment, Timeline
 from kairos.bench.protocols.scoring import score
 from kairos.bench.protocols.submissions import FORMATS, write
-from kairos.errors import OptionError
+from kairos.errors import AnnotationError, OptionError
 
 
 def timelines():
@@ -55,6 +55,20 @@ def test_forms_that_go_by_ids(put, tmp_path):
     clip = {"clip_uid": "c", "annotations": [{"annotation_uid": "u", "language_queries": [query]}]}
     refs = put("q.json", {"videos": [{"video_uid": "v", "clips": [clip]}]})
     assert score("ego4d-nlq", tmp_path / "n.json", refs, rounds=0).value("Rank@1 mIoU@0.5") == 1.0
+
+
+def test_results_that_are_no_lists_of_sentences(put):
+    refs = put("r.json", {"v": {"duration": 30, "timestamps": [[0, 10]], "sentences": ["a man runs"]}})
+    pred = put("p.json", {"results": {"v": 3, "w": [4, {"sentence": [], "timestamp": [0, 1]}]}})
+    with pytest.raises(AnnotationError) as caught:
+        score("activitynet", pred, refs)
+    told = "\n".join(caught.value.errors)
+    for place in (
+        "results.v: must be a list",
+        "results.w[0]: must be an object",
+        "results.w[1]: must be an object",
+    ):
+        assert place in told
 
 
 def test_an_unknown_form(tmp_path):

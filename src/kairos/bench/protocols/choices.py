@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from kairos.bench.protocols.protocol import Pair, Protocol, Scored
 from kairos.bench.protocols.source import Entries, Source
 from kairos.bench.question_sets import SETS
 from kairos.bench.questions import Question, questions, replies
+from kairos.errors import OptionError
 from kairos.score.choices import (
     Reading,
     by_first_letter,
@@ -28,7 +29,10 @@ from kairos.score.choices import (
 from kairos.score.quantity import Mean, Quantity
 from kairos.timeline.checks import FloatArray
 
-__all__ = ["PROTOCOLS", "parts", "read_replies"]
+if TYPE_CHECKING:
+    from kairos.bench.protocols.scoring import Scoring
+
+__all__ = ["PROTOCOLS", "asked", "parts", "read_replies"]
 
 Pairs = Sequence[Pair[Question, str]]
 UNREAD = "unread"
@@ -50,6 +54,31 @@ def parts(
         Mean(kind, section=name, detail=detail, values=np.where([g == kind for g in groups], right, np.nan))
         for kind in kinds
     ]
+
+
+def asked(scoring: Scoring, way: str) -> list[dict[str, Any]]:
+    """The questions with their replies, as `kairos.bench.harness` writes them. Raises OptionError for a task without options."""
+    found = []
+    for pair, row in zip(scoring.matched.pairs, scoring.rows(way), strict=True):
+        if not isinstance(pair.ref, Question) or not isinstance(pair.pred, str):
+            raise OptionError(
+                f"{scoring.matched.protocol.name} is no set of questions with one reply each",
+                option="task",
+                hint="the harnesses' files hold questions and replies",
+            )
+        question: Question = pair.ref
+        found.append(
+            {
+                "id": pair.id,
+                "video": pair.video,
+                "question": question.words,
+                "options": list(question.asked.options),
+                "answer": question.asked.answer,
+                "raw_output": pair.pred,
+                "scores": row["scores"],
+            }
+        )
+    return found
 
 
 @dataclass(frozen=True)

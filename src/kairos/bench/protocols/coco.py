@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kairos.bench.protocols.protocol import Pair, Protocol, Scored
 from kairos.bench.protocols.source import Entries, Source
+from kairos.bench.protocols.windows import listed
 from kairos.errors import MissingDependency, TimelineError
 from kairos.score.quantity import Pooled
 from kairos.timeline import checks
@@ -39,18 +40,23 @@ class Picture:
 
 def _references(source: Source) -> Entries[Picture]:
     document = source.mapping()
-    categories = tuple(c["id"] for c in document.get("categories", ()) if isinstance(c, dict) and "id" in c)
+    kinds, pictures, things = (
+        listed(source, "the file", document, name) for name in ("categories", "images", "annotations")
+    )
+    categories = tuple(
+        kind["id"] for kind in kinds if isinstance(kind, dict) and isinstance(kind.get("id"), int)
+    )
     by_picture: dict[Any, list[dict[str, Any]]] = {
         picture["id"]: []
-        for picture in document.get("images", ())
-        if isinstance(picture, dict) and "id" in picture
+        for picture in pictures
+        if isinstance(picture, dict) and isinstance(picture.get("id"), int | str)
     }
-    for k, thing in enumerate(document.get("annotations", ())):
+    for k, thing in enumerate(things):
         if _is_box(source, f"annotations[{k}]", thing):
             by_picture.setdefault(thing["image_id"], []).append(thing)
     found: Entries[Picture] = Entries()
-    for name, things in by_picture.items():
-        found.put(source, f"images {name}", name, Picture(str(name), tuple(things), categories))
+    for name, there in by_picture.items():
+        found.put(source, f"images {name}", name, Picture(str(name), tuple(there), categories))
     return found
 
 
@@ -76,11 +82,14 @@ def _is_box(source: Source, place: str, thing: Any, *, score: bool = False) -> b
     if not isinstance(thing, dict) or any(key not in thing for key in wanted):
         source.problem(place, f"must be an object with {', '.join(wanted)}")
         return False
+    if not isinstance(thing["image_id"], int | str) or not isinstance(thing["category_id"], int):
+        source.problem(place, "image_id and category_id must be ids")
+        return False
     try:
         if checks.array(thing["bbox"], "bbox").shape != (4,):
             raise TimelineError("bbox must be x, y, width, height")
-        if score:
-            checks.number(thing["score"], "score")
+        for name in ("score",) if score else ("area", "iscrowd"):
+            checks.number(thing.get(name, 0), name)
     except TimelineError as error:
         source.problem(place, error.reason)
         return False

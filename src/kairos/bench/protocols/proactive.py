@@ -52,7 +52,7 @@ class Output:
 
 
 def _walk(source: Source) -> Walk:
-    return counted(source, lambda fields: stem(video_of(fields, "video_path", "video")), "questions")
+    return counted(source, lambda f: stem(str(f.get("video_path") or f.get("video") or "video")), "questions")
 
 
 def _references(source: Source) -> Entries[Announcement]:

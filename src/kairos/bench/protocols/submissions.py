@@ -91,15 +91,19 @@ def _object(source: Source, document: dict[str, Any]) -> Iterator[Row]:
     results = document.get("results")
     if isinstance(results, dict):
         for video, said in results.items():
-            grouped: dict[Any, list[Any]] = {}
-            for k, entry in enumerate(said if isinstance(said, list) else []):
-                if not isinstance(entry, dict):
-                    source.problem(f"results.{video}[{k}]", "must be an object")
+            grouped: dict[str, list[Any]] = {}
+            if not isinstance(said, list):
+                source.problem(f"results.{video}", "must be a list of objects with timestamp and sentence")
+                continue
+            for k, entry in enumerate(said):
+                query = entry.get("sentence", entry.get("query")) if isinstance(entry, dict) else None
+                if not isinstance(query, str):
+                    source.problem(f"results.{video}[{k}]", "must be an object with timestamp and sentence")
                     continue
                 window = entry.get("timestamp", entry.get("segment"))
                 if isinstance(window, list) and "score" in entry:
                     window = [*window[:2], entry["score"]]
-                grouped.setdefault(entry.get("sentence", entry.get("query")), []).append(window)
+                grouped.setdefault(query, []).append(window)
             for query, value in grouped.items():
                 yield f"results.{video}", None, video, query, value
         return

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kairos.bench.protocols.protocol import Pair, Protocol, Scored
 from kairos.bench.protocols.source import Entries, Source
-from kairos.bench.protocols.windows import numbers
+from kairos.bench.protocols.windows import listed, numbers
 from kairos.score.quantity import Pooled
 from kairos.score.retrieval import voc
 
@@ -91,10 +91,10 @@ def _things(source: Source, place: str, rows: Any) -> tuple[dict[str, list[Track
 def _refs(source: Source) -> Entries[Things]:
     entries: Entries[Things] = Entries()
     document = source.mapping()
-    found, broken = _things(source, "annotations", document.get("annotations"))
-    named = [c.get("id") for c in document.get("categories", []) if isinstance(c, dict)]
+    found, broken = _things(source, "annotations", listed(source, "the file", document, "annotations"))
+    named = [c.get("id") for c in listed(source, "the file", document, "categories") if isinstance(c, dict)]
     kinds = tuple(kind for kind in named if isinstance(kind, int))
-    for k, row in enumerate(document.get("videos", [])):
+    for k, row in enumerate(listed(source, "the file", document, "videos")):
         name = str(row.get("id")) if isinstance(row, dict) else None
         value = Things(str(name), tuple(found.get(str(name), [])), kinds)
         entries.put(source, f"videos[{k}]", name, None if name in broken else value)

@@ -71,5 +71,5 @@ def listed(source: Source, place: str, entry: Any, name: str) -> list[Any]:
     found = entry.get(name) if isinstance(entry, dict) else None
     if isinstance(found, list):
         return found
-    source.problem(place, f"must be an object with {name}")
+    source.problem(place, f"must be an object with {name}, a list")
     return []
