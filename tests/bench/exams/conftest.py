@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import COLOURS, ColourModel, SquareModel, SquareSession
+from fakes import COLOURS, SquareModel, SquareSession
 from painted import square_at, write_clip, write_square
 
 from kairos.bench import run
@@ -52,6 +52,14 @@ def put(path: Path, content: Any) -> Path:
     else:
         path.write_text(json.dumps(content))
     return path
+
+
+@pytest.fixture(autouse=True)
+def without_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    """METEOR takes half a minute to start."""
+    from kairos.score import java
+
+    monkeypatch.setattr(java, "available", lambda: False)
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +108,3 @@ def frames(tmp_path: Path) -> Any:
         return np.array(boxes, np.float64)
 
     return draw
-
-
-__all__ = ["Candid", "ColourModel", "put"]

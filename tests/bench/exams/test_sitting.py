@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import itertools
 import json
+from types import SimpleNamespace
 
 import pytest
 from fakes import ColourModel, ColourSession
 from painted import write_clip
 
 from kairos.bench import run
-from kairos.errors import InputError, OptionError
+from kairos.bench.exams import candidates, sitting
+from kairos.bench.exams.local import Local
+from kairos.errors import AnnotationError, InputError, OptionError, VideoError
 
 
 class Listener(ColourModel):
@@ -113,3 +117,112 @@ def test_what_is_missing_is_told(asked):
         run("streamingbenhc", model=Listener(), **asked)
     with pytest.raises(OptionError, match="has no videos"):
         run("world", videos=asked["videos"])
+
+
+def without_seconds(asked):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in items(asked)]
+
+
+def test_killed_is_not_killed(asked, tmp_path):
+    class Killed(Listener):
+        def session(self):
+            if len(self.watched) == 2:
+                raise KeyboardInterrupt
+            return super().session()
+
+    whole = {**asked, "out": tmp_path / "whole"}
+    table = run("streamingbench", model=Listener(), **whole)
+    with pytest.raises(KeyboardInterrupt):
+        run("streamingbench", model=Killed(), **asked)
+    assert len(items(asked)) == 2
+    assert items(asked)[0]["scores"] is None
+    model = Listener()
+    again = run("streamingbench", model=model, resume=True, **asked)
+    assert len(model.watched) == 2
+    assert without_seconds(asked) == without_seconds(whole)
+    assert again.measures == table.measures
+
+
+def test_a_budget_ends_the_run_and_the_rest_is_for_later(asked, monkeypatch):
+    clock = SimpleNamespace(monotonic=itertools.count(0, 10).__next__)
+    monkeypatch.setattr(sitting, "time", clock)
+    report = run("streamingbench", model=Listener(), budget=15, **asked)
+    assert [row["id"] for row in items(asked)] == ["one-0"]
+    assert report.facts["items"] == 1
+    assert "3 of 4 items are still to be asked: go on with --resume" in report.notes
+    report = run("streamingbench", model=Listener(), resume=True, **asked)
+    assert report.facts["items"] == 4
+
+
+def test_frames_limit_what_is_looked_at_and_belong_to_the_run(asked):
+    run("streamingbench", model=Listener(), frames=1, **asked)
+    assert [row["frames"]["count"] for row in items(asked)] == [1, 1, 1, 1]
+    model = Listener()
+    run("streamingbench", model=model, frames=3, resume=True, **asked)
+    assert len(model.watched) == 4
+    assert [row["frames"]["count"] for row in items(asked)] == [2, 3, 2, 3]
+
+
+@pytest.mark.parametrize(("missing", "overall", "count"), [("zero", 0.25, 4), ("skip", 0.5, 2)])
+def test_missing_decides_about_videos_that_are_not_there(missing, overall, count, asked):
+    two = asked["videos"] / "two.mp4"
+    kept = two.read_bytes()
+    two.unlink()
+    report = run("streamingbench", model=Listener(), missing=missing, **asked)
+    assert report.find("Overall", "strict").value == overall
+    assert report.facts["items"] == count
+    assert "2 items are without a video that can be read" in report.notes
+    assert [row.get("error") for row in items(asked)] == ["the video is not there"] * 2 + [None] * 2
+    two.write_bytes(kept)
+    report = run("streamingbench", model=Listener(), missing=missing, resume=True, **asked)
+    assert report.facts["items"] == 4
+    assert report.find("Overall", "strict").value == 0.5
+
+
+def test_a_broken_video_ends_the_run_or_is_told(asked):
+    (asked["videos"] / "two.mp4").write_bytes(b"no video")
+    with pytest.raises(VideoError, match="--missing zero or --missing skip"):
+        run("streamingbench", model=Listener(), **asked)
+    report = run("streamingbench", model=Listener(), missing="zero", resume=True, **asked)
+    assert report.find("Overall", "strict").value == 0.25
+    assert "two.mp4" in items(asked)[2]["error"]
+
+
+def test_every_problem_of_the_annotations_is_told_before_anything_runs(asked):
+    entries = json.loads(asked["annotations"].read_text())
+    entries[0]["questions"][0]["answer"] = "Z"
+    del entries[1]["questions"][1]["question"]
+    asked["annotations"].write_text(json.dumps(entries))
+    with pytest.raises(AnnotationError) as told:
+        run("streamingbench", model=Listener(), **asked)
+    assert len(told.value.errors) == 2
+    assert not asked["out"].exists()
+    report = run("streamingbench", model=Listener(), missing="skip", **asked)
+    assert report.facts["items"] == 2
+
+
+def test_options_that_a_benchmark_does_not_have(asked):
+    with pytest.raises(OptionError, match="--missing never is unknown"):
+        run("streamingbench", model=Listener(), missing="never", **asked)
+    with pytest.raises(OptionError, match="streamingbench has no count"):
+        run("streamingbench", count=3, **asked)
+    with pytest.raises(OptionError, match="speed has no budget"):
+        run("speed", budget=3.0)
+
+
+def test_as_a_command(asked, capsys, monkeypatch):
+    from kairos.cli import main
+
+    monkeypatch.setattr(candidates, "candidate_of", lambda model, frames: Local(Listener(), "hash", frames))
+    arguments = ["bench", "streamingbench", "--json", "--quiet", "--limit", "2", "--model", "embedded"]
+    arguments += [f"--{key}={asked[key]}" for key in ("videos", "annotations", "out")]
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 0
+    document = json.loads(capsys.readouterr().out)
+    overall = next(m for m in document["measures"] if m["name"] == "Overall" and m["group"] == "strict")
+    assert (overall["value"], overall["n"]) == (0.5, 2)
+    assert document["command"].startswith("kairos bench streamingbench --videos ")
+    with pytest.raises(SystemExit) as end:
+        main([*arguments, "--budget", "0"])
+    assert end.value.code == 2

@@ -1,46 +1,38 @@
 """One sitting: a candidate takes one exam, item by item, and the protocol of `kairos score` scores what came of it.
 
-Every item is one line of `items.jsonl`, written at once: what was asked, what was looked at, what was said, how it was read.
-A sitting that was killed, or whose budget was used up, goes on where it stopped; lines of another model are dropped. When all
-is said, the predictions are written in the benchmark's own format and scored, and each line gets its item's scores.
+Every item is a line of `items.jsonl` at once (`kairos.bench.exams.ledger`). When all is said, or the budget is used up, the
+predictions are written in the benchmark's own format and scored, and each line gets its item's scores.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kairos.bench import Progress
-from kairos.bench.exams import find
+from kairos.bench.exams import candidates, find
 from kairos.bench.exams.exam import Candidate, Exam, Item, Result, View
+from kairos.bench.exams.ledger import Ledger, Line
 from kairos.bench.exams.views import Library
 from kairos.bench.protocols import find as find_protocol
 from kairos.bench.protocols.scoring import MISSING, Missing, Scoring, error, score
 from kairos.bench.protocols.source import Source
 from kairos.bench.report import Report
-from kairos.endpoint import Endpoint
 from kairos.errors import InputError, OptionError, VideoError
-from kairos.score.judge import EndpointJudge, ExactJudge, Judge
+from kairos.score.judge import ExactJudge, Judge
 from kairos.timeline import Answer
-from kairos.timeline.files import atomic_write
 
-if TYPE_CHECKING:
-    from kairos.bench.exams.local import Local
-    from kairos.bench.exams.remote import Remote
-
-__all__ = ["ITEMS", "candidate_of", "run"]
+__all__ = ["ITEMS", "run"]
 
 ITEMS = "items.jsonl"
 NAMED = 8
 """So many missing videos are named in an error."""
 
 StrPath = str | os.PathLike[str]
-Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,6 +41,23 @@ class _Todo:
 
     item: Item
     view: View | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sitting:
+    """What is sat and how: the benchmark's `name`, its files, and what of missing videos."""
+
+    name: str
+    exam: Exam
+    annotations: StrPath
+    todo: Sequence[_Todo]
+    missing: Missing
+    folder: Path
+    command: str
+
+    @property
+    def title(self) -> str:
+        return f"{find_protocol(self.name).title}: {len(self.todo)} items"
 
 
 def run(
@@ -76,7 +85,7 @@ def run(
     (magqa). `out` (runs/bench-NAME) keeps items.jsonl, the predictions and table.md.
 
     Raises OptionError where an option is missing or wrong, or items are there and `resume` is not said; AnnotationError with
-    every problem of the annotations; InputError where videos are missing; VideoError, EndpointError.
+    every problem of the annotations; InputError where videos are missing; VideoError, ModelError, EndpointError.
     """
     if videos is None or annotations is None:
         hint = "give --videos DIR --annotations FILE"
@@ -85,59 +94,33 @@ def run(
         hint = f"choose {' or '.join(MISSING)}"
         raise OptionError(f"--missing {missing} is unknown", option="missing", value=missing, hint=hint)
     rule: Missing = missing
-    exam, folder = find(name), Path(out) if out is not None else Path("runs") / f"bench-{name}"
+    exam = find(name)
     items = _items(name, exam, annotations, rule)[:limit]
+    sitting = _Sitting(
+        name=name,
+        exam=exam,
+        annotations=annotations,
+        todo=_found(items, exam, Path(videos), rule),
+        missing=rule,
+        folder=Path(out) if out is not None else Path("runs") / f"bench-{name}",
+        command=_command(name, videos, annotations, model=model, limit=limit, frames=frames, missing=rule),
+    )
     judging = _judge(name, exam, items, judge)
-    todo = _found(items, exam, Path(videos), rule)
-    lost = sum(one.view is None for one in todo)
-    title = f"{find_protocol(name).title}: {len(todo)} items"
-    command = _command(name, videos, annotations, model, limit, frames, rule)
     if dry_run:
-        seen = {one.view.path for one in todo if one.view is not None}
-        facts = {"items": len(todo), "videos": len(seen), "without a video": lost, "out": os.fspath(folder)}
-        return Report(name, title, facts=facts, command=command)
-    path = folder / ITEMS
+        return _plan(sitting)
+    path = sitting.folder / ITEMS
     if path.exists() and not resume:
         hint = "go on with --resume, or give another --out"
         raise OptionError(f"{path} is there already", option="out", hint=hint)
-    candidate = candidate_of(model, frames)
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = _sit(candidate, exam, todo, path, rule, judging, budget, progress)
-    scoring = _scored(name, exam, annotations, folder, [one.item for one in todo], lines, rule)
-    _mark(path, lines, scoring)
-    report = _report(name, title, command, scoring, exam, candidate, path, lines, len(todo))
-    (folder / "table.md").write_text(report.markdown(), encoding="utf-8")
+    candidate = candidates.candidate_of(model, frames)
+    sitting.folder.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(path, candidate.mark, {one.item.id for one in sitting.todo})
+    _sit(sitting, candidate, ledger, judging, budget, progress)
+    scoring = _score(sitting, ledger)
+    ledger.mark(scoring)
+    report = _report(sitting, candidate, ledger, scoring)
+    (sitting.folder / "table.md").write_text(report.markdown(), encoding="utf-8")
     return report
-
-
-def candidate_of(model: Any, frames: int | None = None) -> Candidate:
-    """Who is asked: a model's folder, "embedded" or None, an address with a model's name, or a model itself."""
-    if isinstance(model, str) and model.startswith(("http://", "https://")):
-        from kairos.bench.exams.remote import Remote
-
-        remote: Remote = Remote(_endpoint(model, "model"), frames)
-        return remote
-    import kairos
-    from kairos.bench.clips import fingerprint
-    from kairos.bench.exams.local import Local
-
-    local: Local
-    if model is None or isinstance(model, str | os.PathLike):
-        from kairos.model.loading import EMBEDDED, embedded_path
-
-        path = embedded_path() if model is None or os.fspath(model) == EMBEDDED else Path(model)
-        local = Local(kairos.load(path), fingerprint(path), frames)
-    else:
-        local = Local(model, str(model.name), frames)
-    return local
-
-
-def _endpoint(address: str, option: str) -> Endpoint:
-    url, _, named = address.partition("#")
-    if not named:
-        hint = f"give {url}#NAME"
-        raise OptionError(f"{address} does not say which model", option=option, value=address, hint=hint)
-    return Endpoint(url, named)
 
 
 # what is asked -------------------------------------------------------------------------------------------------------
@@ -163,10 +146,9 @@ def _found(items: Sequence[Item], exam: Exam, folder: Path, missing: Missing) ->
         path = library.find(item.video)
         todo.append(_Todo(item, None if path is None else View(path, item.parts, exam.rate)))
     absent = list(dict.fromkeys(one.item.video for one in todo if one.view is None))
-    if absent and (missing == "error" or len(absent) == len({one.item.video for one in todo})):
-        shown = ", ".join(absent[:NAMED]) + (
-            f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
-        )
+    if absent and (missing == "error" or all(one.view is None for one in todo)):
+        rest = len(absent) - NAMED
+        shown = ", ".join(absent[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
         hint = "add them, give --limit, or choose --missing zero or --missing skip"
         raise InputError(f"{len(absent)} videos are not in {folder}: {shown}", hint=hint)
     return sorted(
@@ -179,7 +161,7 @@ def _judge(name: str, exam: Exam, items: Sequence[Item], given: str | None) -> J
     if given is not None:
         if exam.judge is None:
             raise OptionError(f"{name} has no judge", option="judge", hint="magqa has")
-        return EndpointJudge(_endpoint(given, "judge"))
+        return candidates.judge_of(given)
     try:
         for item in items if exam.judge is not None else ():
             assert exam.judge is not None
@@ -190,163 +172,110 @@ def _judge(name: str, exam: Exam, items: Sequence[Item], given: str | None) -> J
     return None
 
 
-def _command(
-    name: str,
-    videos: StrPath,
-    annotations: StrPath,
-    model: Any,
-    limit: int | None,
-    frames: int | None,
-    missing: Missing,
-) -> str:
-    said = {
-        "model": model if isinstance(model, str | os.PathLike) else None,
-        "limit": limit,
-        "frames": frames,
-    }
+def _command(name: str, videos: StrPath, annotations: StrPath, **options: Any) -> str:
+    """What prints the table again; a model that is an object has no name on a command line."""
+    if not isinstance(options["model"], str | os.PathLike):
+        options["model"] = None
+    if options["missing"] == "error":
+        options["missing"] = None
     command = f"kairos bench {name} --videos {os.fspath(videos)} --annotations {os.fspath(annotations)}"
-    command += "".join(f" --{key} {value}" for key, value in said.items() if value is not None)
-    return command + (f" --missing {missing}" if missing != "error" else "")
+    return command + "".join(f" --{key} {value}" for key, value in options.items() if value is not None)
+
+
+def _plan(sitting: _Sitting) -> Report:
+    seen = {one.view.path for one in sitting.todo if one.view is not None}
+    facts = {
+        "items": len(sitting.todo),
+        "videos": len(seen),
+        "without a video": sum(one.view is None for one in sitting.todo),
+        "out": os.fspath(sitting.folder),
+    }
+    return Report(sitting.name, sitting.title, facts=facts, command=sitting.command)
 
 
 # the sitting ---------------------------------------------------------------------------------------------------------
 
 
 def _sit(
+    sitting: _Sitting,
     candidate: Candidate,
-    exam: Exam,
-    todo: Sequence[_Todo],
-    path: Path,
-    missing: Missing,
+    ledger: Ledger,
     judge: Judge | None,
     budget: float | None,
     progress: Progress,
-) -> dict[str, Line]:
-    """The lines of all items that were asked, by id; each is written as soon as it is there."""
-    lines = _kept(path, candidate.mark, {one.item.id for one in todo})
+) -> None:
+    """Puts every item that has no line yet, until the budget's seconds are over."""
     began = time.monotonic()
-    with open(path, "a", encoding="utf-8", newline="\n") as file:
-        for one in todo:
-            if one.item.id in lines:
-                continue
-            if budget is not None and time.monotonic() - began >= budget:
-                break
-            row = _put(candidate, exam, one, missing)
-            if judge is not None and exam.judge is not None and row.get("parsed_output"):
-                answer = Answer.from_dict(row["parsed_output"])
-                row["ratings"] = exam.judge(one.item, answer, judge)
-            file.write(_dumped(row))
-            file.flush()
-            lines[one.item.id] = row
-            progress(len(lines), len(todo), "asking")
-    return lines
+    for one in sitting.todo:
+        if one.item.id in ledger:
+            continue
+        if budget is not None and time.monotonic() - began >= budget:
+            break
+        ledger.add(_put(sitting, candidate, one, judge))
+        progress(len(ledger), len(sitting.todo), "asking")
 
 
-def _put(candidate: Candidate, exam: Exam, one: _Todo, missing: Missing) -> Line:
-    item = one.item
-    head: Line = {"id": item.id, "video": item.video, "query": item.query, **exam.told(item)}
-    tail: Line = {"model": candidate.mark, "scores": None, "strict": None}
+def _put(sitting: _Sitting, candidate: Candidate, one: _Todo, judge: Judge | None) -> Line:
+    item, exam = one.item, sitting.exam
+    row: Line = {"id": item.id, "video": item.video, "query": item.query, **exam.told(item)}
     if one.view is None:
-        return {**head, "error": "the video is not there", **tail}
+        return {**row, "error": "the video is not there"}
     try:
         said = exam.put(candidate, one.view, item)
     except VideoError as error:
-        if missing == "error":
-            error.hint = "mend it, or choose --missing zero or --missing skip and go on with --resume"
-            raise
-        return {**head, "error": error.message, **tail}
-    if set(said) == {""}:
-        return {**head, **said[""].line(), **tail}
-    return {**head, "steps": {step: one.line() for step, one in said.items()}, **tail}
+        if sitting.missing == "error":
+            hint = "mend it, or choose --missing zero or --missing skip, and go on with --resume"
+            raise VideoError(error.message, path=error.path, hint=hint) from error
+        return {**row, "error": error.message}
+    if set(said) != {""}:
+        return {**row, "steps": {step: each.line() for step, each in said.items()}}
+    row |= said[""].line()
+    if judge is not None and exam.judge is not None and said[""].parsed is not None:
+        row["ratings"] = exam.judge(item, Answer.from_dict(said[""].parsed), judge)
+    return row
 
 
-def _kept(path: Path, mark: str, wanted: set[str]) -> dict[str, Line]:
-    """The lines of this very candidate; what else the file holds, torn lines and failed items too, is dropped from it."""
-    lines: dict[str, Line] = {}
-    for text in path.read_text("utf-8", "replace").split("\n") if path.exists() else ():
-        try:
-            row = json.loads(text)
-        except ValueError:
-            continue
-        if (
-            isinstance(row, dict)
-            and row.get("model") == mark
-            and row.get("id") in wanted
-            and not row.get("error")
-        ):
-            lines.setdefault(str(row["id"]), {**row, "scores": None, "strict": None})
-    with atomic_write(path) as file:
-        file.writelines(map(_dumped, lines.values()))
-    return lines
+# the table -----------------------------------------------------------------------------------------------------------
 
 
-def _dumped(row: Mapping[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-# scores --------------------------------------------------------------------------------------------------------------
-
-
-def _scored(
-    name: str,
-    exam: Exam,
-    annotations: StrPath,
-    folder: Path,
-    items: Sequence[Item],
-    lines: Mapping[str, Line],
-    missing: Missing,
-) -> Scoring:
+def _score(sitting: _Sitting, ledger: Ledger) -> Scoring:
     """What the protocol says of the items that were asked; those without a video count as empty, or not at all."""
-    results = [
-        Result(item, lines[item.id].get("steps") or {"": lines[item.id]})
-        for item in items
-        if item.id in lines and not lines[item.id].get("error")
+    results, only = [], set()
+    for one in sitting.todo:
+        row = ledger.get(one.item.id)
+        if row is not None and not row.get("error"):
+            results.append(Result(one.item, row.get("steps") or {"": row}))
+        if row is not None and (sitting.missing == "zero" or not row.get("error")):
+            only.add(one.item.id)
+    write = sitting.exam.write
+    paths = [ledger.path] if write is None else write(sitting.folder, results)
+    rule: Missing = "zero" if sitting.missing == "zero" else "skip"
+    return score(sitting.name, paths, Path(sitting.annotations), missing=rule, only=only)
+
+
+def _report(sitting: _Sitting, candidate: Candidate, ledger: Ledger, scoring: Scoring) -> Report:
+    found, count = scoring.report(), len(sitting.todo)
+    said = [
+        part for row in ledger if not row.get("error") for part in (row.get("steps") or {"": row}).values()
     ]
-    paths = [folder / ITEMS] if exam.write is None else exam.write(folder, results)
-    only = {key for key, row in lines.items() if missing == "zero" or not row.get("error")}
-    return score(name, paths, Path(annotations), missing="zero" if missing == "zero" else "skip", only=only)
-
-
-def _mark(path: Path, lines: Mapping[str, Line], scoring: Scoring) -> None:
-    """Gives each line its item's scores, official and strict."""
-    for way, key in (("official", "scores"), ("strict", "strict")):
-        for row in scoring.rows(way):
-            if row["id"] in lines:
-                lines[row["id"]][key] = row["scores"]
-    with atomic_write(path) as file:
-        file.writelines(map(_dumped, lines.values()))
-
-
-def _report(
-    name: str,
-    title: str,
-    command: str,
-    scoring: Scoring,
-    exam: Exam,
-    candidate: Candidate,
-    path: Path,
-    lines: Mapping[str, Line],
-    count: int,
-) -> Report:
-    found = scoring.report()
-    notes = [*found.notes, *exam.notes]
-    parts = [part for row in lines.values() for part in (row.get("steps") or {"": row}).values()]
-    unread = sum("parsed_output" in part and part["parsed_output"] is None for part in parts)
-    unknown = sum(bool(part.get("unknown_words")) for part in parts)
-    failed = sum(bool(row.get("error")) for row in lines.values())
-    for number, what in (
-        (count - len(lines), f"of {count} items are still to be asked: go on with --resume"),
-        (failed, "items are without a video that can be read"),
-        (unread, f"of {len(parts)} outputs could not be read"),
-        (unknown, f"of {len(parts)} prompts have words that the model has never seen: nothing was said"),
-    ):
-        if number:
-            notes.append(f"{number} {what}")
+    numbers = (
+        (count - len(ledger), f"of {count} items are still to be asked: go on with --resume"),
+        (sum(bool(row.get("error")) for row in ledger), "items are without a video that can be read"),
+        (
+            sum(part["parsed_output"] is None and not part["unknown_words"] for part in said),
+            f"of {len(said)} outputs could not be read",
+        ),
+        (
+            sum(bool(part["unknown_words"]) for part in said),
+            f"of {len(said)} prompts have words that the model has never seen: nothing was said",
+        ),
+    )
+    notes = (*found.notes, *sitting.exam.notes, *(f"{number} {what}" for number, what in numbers if number))
     facts = {
         **found.facts,
         "model": candidate.name,
         "hash": candidate.mark,
-        "files": os.fspath(path.parent),
+        "files": os.fspath(sitting.folder),
         "scored by": scoring.command,
     }
-    return Report(name, title, found.measures, facts, tuple(notes), command)
+    return Report(sitting.name, sitting.title, found.measures, facts, notes, sitting.command)
