@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from backbone import sam2
 
 from kairos.errors import ModelError, OptionError
 from kairos.model.sam2 import Sam2Follower
@@ -13,47 +14,7 @@ BOXES = torch.tensor([[0.1, 0.2, 0.5, 0.6], [0.4, 0.4, 0.9, 0.8]])
 
 @pytest.fixture(scope="module")
 def sam():
-    """As small as `Sam2VideoModel` can be: its memories have 64 channels, its hidden size is 128 at least."""
-    from transformers import Sam2VideoConfig, Sam2VideoModel
-
-    torch.manual_seed(1)
-    vision = {
-        "backbone_config": {
-            "model_type": "sam2_hiera_det_model",
-            "hidden_size": 8,
-            "image_size": [64, 64],
-            "blocks_per_stage": [1, 1, 2, 1],
-            "embed_dim_per_stage": [8, 16, 24, 32],
-            "num_attention_heads_per_stage": [1, 1, 1, 1],
-            "window_size_per_stage": [8, 4, 4, 2],
-            "global_attention_blocks": [3],
-        },
-        "backbone_channel_list": [32, 24, 16, 8],
-        "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
-        "fpn_hidden_size": 128,
-    }
-    config = Sam2VideoConfig(
-        vision_config=vision,
-        prompt_encoder_config={"hidden_size": 128, "image_size": 64},
-        mask_decoder_config={"hidden_size": 128, "mlp_dim": 64, "iou_head_hidden_dim": 32},
-        image_size=64,
-        num_maskmem=3,
-        max_object_pointers_in_encoder=4,
-        memory_attention_hidden_size=128,
-        memory_attention_num_layers=1,
-        memory_attention_feed_forward_hidden_size=64,
-        memory_attention_rope_feat_sizes=[4, 4],
-        memory_encoder_hidden_size=128,
-        mask_downsampler_embed_dim=128,
-        memory_fuser_embed_dim=128,
-        memory_fuser_intermediate_dim=32,
-        memory_fuser_num_layers=1,
-    )
-    model = Sam2VideoModel(config).eval()
-    with torch.no_grad():  # so that what SAM adds where an object is not seen makes a difference
-        model.no_object_pointer.normal_()
-        model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(4.0)
-    return model
+    return sam2()
 
 
 @pytest.fixture(scope="module")

@@ -349,7 +349,7 @@ def test_examples_without_features_may_be_left_out(folder, tmp_path):
         name="assign", data={str(tmp_path / "gone.jsonl"): None}, rates=ASSIGN, batch=2, rows=2, steps=1
     )
     plan = tpo.run(recipe(folder, one, missing="skip"), tmp_path / "run", follower=Follower())
-    assert plan["stages"][0]["examples"] == 16
+    assert (plan["stages"][0]["examples"], plan["stages"][0]["left_out"]) == (16, 1)
     write(tmp_path / "gone.jsonl", [dataclasses.replace(tasks()[0], video="gone.mp4")])
     with pytest.raises(AnnotationError, match=r"all of .*gone\.jsonl"):
         tpo.run(recipe(folder, one, missing="skip"), tmp_path / "other", follower=Follower())

@@ -10,13 +10,12 @@ and left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 import kairos.video
@@ -26,9 +25,9 @@ from kairos.tasks.clock import clock
 from kairos.tasks.stream import take
 from kairos.train.features import Features, write, write_settings
 from kairos.train.features import settings as settings_of
+from kairos.video import Video
 from kairos.video.folder import SUFFIXES as PICTURES
-from kairos.video.folder import ImageFolder, decoded
-from kairos.video.painter import Painter, quarter_turns
+from kairos.video.slides import Slides
 
 __all__ = ["VIDEOS", "Encoded", "encode", "find"]
 
@@ -43,16 +42,6 @@ CHUNK = 16
 
 Encoder = Callable[[Tensor], Tensor]
 """uint8 RGB (n, S, S, 3) to features (n, P, F), as `model.backbone.Backbone`."""
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """What there is to be seen: `count` pictures (S, S, 3) with the seconds from which each was shown."""
-
-    pictures: Iterator[tuple[float, NDArray[np.uint8]]]
-    count: int
-    size: tuple[int, int]  # (width, height) of the source
-    duration: float | None  # seconds, None of a single picture
 
 
 @dataclass
@@ -143,91 +132,49 @@ def encode(
 def _encode(
     encoder: Encoder, side: int, name: str, path: Path, out: Path, settings: Settings, rate: float | None
 ) -> None:
-    if path.suffix.lower() in PICTURES:
-        _write(encoder, name, _picture(path, side), 1, out, settings)
-    elif path.is_dir():
-        assert rate is not None
-        _write(encoder, name, *_folder(path, side, rate, settings), out, settings)
-    else:
-        with kairos.video.open(path) as video:
-            clips, each = _clips(float(video.duration), settings)
-            frames = video.sample(max_frames=clips * each, size=side, phase=0.5)
-            pictures = ((frame.time, frame.image) for frame in frames)
-            shown = _Shown(pictures, clips * each, video.size, float(video.duration))
-            if not _write(encoder, name, shown, clips, out, settings):
-                raise VideoError(
-                    f"{path} is cut: nothing decodes after {clock(float(video.watermark))} "
-                    f"of {clock(float(video.duration))}",
-                    path=path,
-                    hint="fetch it again",
-                )
-
-
-def _clips(duration: float, settings: Settings) -> tuple[int, int]:
-    """How many clips a video has, and how many frames each."""
-    return max(1, round(duration / settings.clip_s)), settings.frames_a_clip
-
-
-def _picture(path: Path, side: int) -> _Shown:
-    try:
-        frame = decoded(path)
-        size = (frame.width, frame.height)
-        if quarter_turns(frame.rotation) % 2:
-            size = size[::-1]
-        return _Shown(iter([(0.0, Painter((side, side)).paint(frame))]), 1, size, None)
-    except (OSError, ValueError) as error:
-        raise VideoError(f"{path} cannot be read as a picture", path=path, hint="fetch it again") from error
-
-
-def _folder(path: Path, side: int, rate: float, settings: Settings) -> tuple[_Shown, int]:
-    folder = ImageFolder(path, rate)
-    clips, each = _clips(folder.duration, settings)
-    count, painter = clips * each, Painter((side, side))
-    first = _picture(path / folder.names[0], side)
-
-    def pictures() -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        for k in range(count):
-            index = folder.at((k + 0.5) * folder.duration / count)
-            image = folder.image(index, painter)
-            if image is None:
-                raise VideoError(
-                    f"{path / folder.names[index]} cannot be read as a picture",
-                    path=path,
-                    hint="fetch it again",
-                )
-            yield index / rate, image
-
-    return _Shown(pictures(), count, first.size, folder.duration), clips
-
-
-def _write(encoder: Encoder, name: str, shown: _Shown, clips: int, out: Path, settings: Settings) -> bool:
-    """Encodes what is shown, and writes it if all of it was there."""
-    kept = set(spread(shown.count, settings.most))
-    means: list[Tensor] = []
-    frames: list[Tensor] = []
-    times: list[float] = []
-    seen = 0
-    while chunk := take(shown.pictures, CHUNK):
-        features = encoder(torch.from_numpy(np.stack([image for _, image in chunk])))
-        means.append(features.float().mean(1).cpu())
-        some = [k for k in range(len(chunk)) if seen + k in kept]
-        frames.append(features[some].to("cpu", torch.bfloat16))
-        times += [chunk[k][0] for k in some]
-        seen += len(chunk)
-    if seen < shown.count:
-        return False
-    each = shown.count // clips
-    length = clips * settings.clip_s if shown.duration is None else shown.duration
-    width, height = shown.size
+    """Writes the features of one video or picture. Raises VideoError where not all of it can be seen."""
+    alone = path.suffix.lower() in PICTURES
+    with _opened(path, 1.0 if alone else rate) as video:
+        length = float(video.duration)
+        clips = 1 if alone else max(1, round(length / settings.clip_s))
+        each = 1 if alone else settings.frames_a_clip
+        count = clips * each
+        kept = set(spread(count, settings.most))
+        frames: list[Tensor] = []
+        means: list[Tensor] = []
+        times: list[float] = []
+        shown = video.sample(max_frames=count, size=side, phase=0.5)
+        while chunk := take(shown, CHUNK):
+            features = encoder(torch.from_numpy(np.stack([frame.image for frame in chunk])))
+            means.append(features.float().mean(1).cpu())
+            some = [k for k, frame in enumerate(chunk) if frame.tick in kept]
+            frames.append(features[some].to("cpu", torch.bfloat16))
+            times += [chunk[k].time for k in some]
+        if sum(map(len, means)) < count:
+            raise VideoError(
+                f"{path} is cut: nothing decodes after {clock(float(video.watermark))} of {clock(length)}",
+                path=path,
+                hint="fetch it again",
+            )
+        if isinstance(video, Slides) and video.gaps:
+            raise VideoError(
+                f"{path}: {len(video.gaps)} of its pictures cannot be read",
+                path=path,
+                hint="fetch them again",
+            )
+        width, height = video.size
     write(
         out,
         name,
         torch.cat(frames),
-        fps=shown.count / length,
+        fps=count / length,
         times=torch.tensor(times, dtype=torch.float64),
         clips=torch.cat(means).unflatten(0, (clips, each)).mean(1).to(torch.bfloat16),
         clip_s=length / clips,
-        duration=shown.duration,
+        duration=None if alone else length,
         size=(height, width),
     )
-    return True
+
+
+def _opened(path: Path, rate: float | None) -> Video:
+    return kairos.video.open(path) if rate is None or path.suffix.lower() in VIDEOS else Slides(path, rate)

@@ -136,7 +136,7 @@ def run(
 ) -> dict[str, Any]:
     """Train by a recipe into `out`; goes on where a killed run stopped. Returns the plan and where the model is.
 
-    `follower` as in `build`, `changes` as in `load_recipe`. Raises ConfigError, OptionError, ModelError.
+    `follower` stands for the recipe's: a frozen module that has a prompt for boxes; `changes` as in `load_recipe`. Raises ConfigError, OptionError, ModelError.
     """
     recipe = recipe if isinstance(recipe, TpoRecipe) else load_recipe(recipe, changes)
     out = Path(out)
@@ -145,23 +145,22 @@ def run(
             "a run by TPO starts from its language model alone", option="--from", value=str(start)
         )
     sets = {path: _examples(path, missing=dry_run) for stage in recipe.stages for path in stage.data}
+    features = None if dry_run and not Path(recipe.features).exists() else Features(recipe.features)
+    kept = sets if features is None else _learnable(recipe, sets, features)
     plan = {
         "recipe": recipe.name,
         "seed": recipe.seed,
         "language": recipe.language,
-        "stages": [_planned(recipe, stage, sets) for stage in recipe.stages],
+        "stages": [_planned(recipe, stage, kept, sets) for stage in recipe.stages],
         "out": str(out),
         "device": device,
     }
-    if dry_run:
+    if features is None or dry_run:
         return plan
     if not resume and out.exists() and any(out.iterdir()):
         raise OptionError(
             f"{out}: holds a run already; name another --out, or resume it", option="--out", value=str(out)
         )
-    features = Features(recipe.features)
-    sets = _learnable(recipe, sets, features)
-    plan["stages"] = [_planned(recipe, stage, sets) for stage in recipe.stages]
     torch.manual_seed(recipe.seed)
     model = AdaptedModel.build(made_of(recipe), follower=follower)
     out.mkdir(parents=True, exist_ok=True)
@@ -170,7 +169,7 @@ def run(
     for stage in recipe.stages:
         done = out / stage.name / "done.safetensors"
         if not done.exists():
-            _train(recipe, stage, model, features, sets, out, device, progress)
+            _train(recipe, stage, model, features, kept, out, device, progress)
             model.cpu().write(done)
         model.read(done)
     return plan | {"model": str(model.cpu().eval().save(out / "model"))}
@@ -238,8 +237,13 @@ def _train(
     )
 
 
-def _planned(recipe: TpoRecipe, stage: Stage, sets: Mapping[str, list[Example]]) -> dict[str, Any]:
-    """One stage's line of the plan."""
+def _planned(
+    recipe: TpoRecipe,
+    stage: Stage,
+    sets: Mapping[str, list[Example]],
+    before: Mapping[str, list[Example]],
+) -> dict[str, Any]:
+    """One stage's line of the plan; `before` are the sets with what was left out of them."""
     groups = (
         "language",
         "words",
@@ -253,6 +257,8 @@ def _planned(recipe: TpoRecipe, stage: Stage, sets: Mapping[str, list[Example]])
     else:
         shown["steps"] = _steps(stage, sets)
         shown["examples"] = sum(len(sets[path]) for path in stage.data)
+        if lost := sum(len(before[path]) for path in stage.data) - shown["examples"]:
+            shown["left_out"] = lost
     learns = " ".join(f"{group}={stage.rates.of(group):g}" for group in groups if stage.rates.of(group))
     return shown | {"batch": stage.batch, "learns": learns}
 

@@ -17,7 +17,7 @@ from kairos.video.painter import Painter
 if TYPE_CHECKING:
     import av
 
-__all__ = ["SUFFIXES", "ImageFolder", "decoded", "natural"]
+__all__ = ["SUFFIXES", "ImageFolder", "natural"]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif")
 FORMATS = "jpeg_pipe,png_pipe,bmp_pipe,webp_pipe,tiff_pipe,ppm_pipe,pgm_pipe,pbm_pipe,gif"
@@ -59,7 +59,7 @@ class ImageFolder:
     def shape(self, index: int) -> tuple[int, int] | None:
         """Returns (width, height) of image `index` in pixels; None where it cannot be read."""
         try:
-            frame = decoded(Path(self.path) / self.names[index])
+            frame = _decoded(Path(self.path) / self.names[index])
         except (OSError, ValueError):
             return None
         return frame.width, frame.height
@@ -68,7 +68,7 @@ class ImageFolder:
         """Returns image `index` as RGB uint8 (H, W, 3); None, and noted, where it cannot be read."""
         path = Path(self.path) / self.names[index]
         try:
-            return painter.paint(decoded(path))
+            return painter.paint(_decoded(path))
         except (OSError, ValueError):
             self.unreadable.append(str(path))
             return None
@@ -80,7 +80,7 @@ def natural(name: str) -> tuple[str | int, ...]:
     return (*(int(part) if i % 2 else part for i, part in enumerate(parts)), name)
 
 
-def decoded(path: Path) -> av.VideoFrame:
+def _decoded(path: Path) -> av.VideoFrame:
     """The first picture of a file; what kind of image it is, its content says. Raises ValueError or OSError."""
     import av
 
