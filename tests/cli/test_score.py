@@ -69,7 +69,7 @@ def test_two_models_are_compared_by_predictions_and_by_items(cli, files, tmp_pat
     shown = cli("score", "qvhighlights", "--compare", poor, good, "--ref", refs)
     assert shown.code == 0
     assert "b - a" in shown.out
-    assert "b wins most in full MR-R1@0.3: 2 (0 to 1)" in shown.out
+    assert "b wins most in full MR-mIoU: 2 of v2 (0.1 to 1)" in shown.out
     for name, pred in (("a.jsonl", poor), ("b.jsonl", good)):
         cli("score", "qvhighlights", "--pred", pred, "--ref", refs, "--items", tmp_path / name)
     document = json.loads(cli("score", "--compare", tmp_path / "a.jsonl", tmp_path / "b.jsonl", "--json").out)

@@ -134,18 +134,20 @@ def _ovo_walk(source: Source) -> Walk:
     """
     document = document_of(source)
     if not isinstance(document, dict):
-        yield from _tests(rows(source))
+        yield from _tests(source, rows(source))
         return
     seen: dict[str, int] = {}
     for mode, entries in document.items():
-        listed = enumerate(entries if isinstance(entries, list) else ())
-        fields = [(f"{mode}[{k}]", entry) for k, entry in listed if isinstance(entry, dict)]
-        for place, name, one in _tests(fields):
+        given = entries if isinstance(entries, list) else [entries]
+        fields = [(f"{mode}[{k}]", entry) for k, entry in enumerate(given) if isinstance(entry, dict)]
+        if len(fields) < len(given):
+            source.problem(mode, "must be a list of objects")
+        for place, name, one in _tests(source, fields):
             seen[name] = seen.get(name, 0) + 1
             yield place, name if seen[name] == 1 else f"{name}#{seen[name]}", one
 
 
-def _tests(listed: Iterable[tuple[Place, Fields]]) -> Walk:
+def _tests(source: Source, listed: Iterable[tuple[Place, Fields]]) -> Walk:
     for place, fields in listed:
         name, tests = str(fields.get("id", place)), fields.get("test_info")
         if not isinstance(tests, list):
@@ -153,7 +155,11 @@ def _tests(listed: Iterable[tuple[Place, Fields]]) -> Walk:
             continue
         outer = {key: value for key, value in fields.items() if key != "test_info"}
         for k, test in enumerate(tests):
-            yield f"{place}.test_info[{k}]", f"{name}-{k}", {**outer, **test}
+            where = f"{place}.test_info[{k}]"
+            if isinstance(test, dict):
+                yield where, f"{name}-{k}", {**outer, **test}
+            else:
+                source.problem(where, "must be an object")
 
 
 def _ovo(fields: Fields) -> Question:

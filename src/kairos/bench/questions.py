@@ -17,6 +17,7 @@ from kairos.bench.harness import REPLIES, rows
 from kairos.bench.protocols.source import Entries, Source
 from kairos.errors import TimelineError
 from kairos.score.choices import LETTERS, Asked, options_without_letters
+from kairos.timeline import checks
 
 __all__ = [
     "Question",
@@ -216,8 +217,17 @@ def choice(
         Asked(letter_of(answer, options), options, key=key),
         {name: str(fields[name]) for name in groups if fields.get(name) is not None},
         seconds(fields.get("time_stamp", fields.get("realtime"))),
-        tuple((float(a), float(b)) for a, b in fields.get("clue_intervals") or ()),
+        clues_of(fields),
     )
+
+
+def clues_of(fields: Fields) -> tuple[tuple[float, float], ...]:
+    """The spans of `clue_intervals`, in seconds; none where there are none."""
+    given = fields.get("clue_intervals") or ()
+    try:
+        return tuple(checks.span(*clue) for clue in given)
+    except TypeError as error:
+        raise ValueError(f"clue_intervals must be pairs of seconds, not {given!r:.60}") from error
 
 
 def flat(source: Source, *lists: str) -> Iterator[tuple[Place, Fields]]:

@@ -35,7 +35,7 @@ def test_predictions_are_compared_item_by_item(files):
     assert apart.low > 0.0
     assert (len(found.wins), len(found.losses)) == (5, 5)
     assert {example.id for example in found.losses} == {"0", "1", "2", "3", "4"}
-    assert found.judged == "full MR-R1@0.3"
+    assert found.judged == "full MR-mIoU"  # graded, where R1 is right or wrong
     table = found.report().tables()[0]
     assert table.header == ["measure", "a", "b", "b - a", "p", "b wins", "a wins"]
 

@@ -32,6 +32,10 @@ class Example:
     a: float
     b: float
 
+    def told(self) -> str:
+        """Its id, with its video where that does not name it."""
+        return self.id if self.video in self.id else f"{self.id} of {self.video}"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -75,7 +79,7 @@ class Comparison:
         facts = {"a": self.names[0], "b": self.names[1], "items": self.items, "videos": self.videos}
         notes = list(self.notes)
         for what, examples in (("b wins most", self.wins), ("a wins most", self.losses)):
-            shown = ", ".join(f"{e.id} ({e.a:g} to {e.b:g})" for e in examples)
+            shown = ", ".join(f"{e.told()} ({e.a:.3g} to {e.b:.3g})" for e in examples)
             notes += [f"{what} in {self.judged}: {shown}"] if shown else []
         return Report("compare", self.title, tuple(measures), facts, tuple(notes), self.command)
 
@@ -207,7 +211,7 @@ def _comparison(
     videos = [video for _, video in items]
     differences = compare(a, b, videos, rounds=rounds, seed=seed)
     styles = {q.key: (q.unit, q.digits, q.detail) for q in a}
-    judge = next((q for q in a if isinstance(q, Mean) and not q.detail and q.key in differences), None)
+    judge = _judge([q for q in a if isinstance(q, Mean) and not q.detail and q.key in differences])
     wins: list[Example] = []
     losses: list[Example] = []
     if judge is not None:
@@ -231,6 +235,12 @@ def _comparison(
         notes,
         command,
     )
+
+
+def _judge(means: Sequence[Mean]) -> Mean | None:
+    """The quantity that examples are chosen by: the first that tells more of an item than right or wrong, else the first."""
+    graded = (q for q in means if not np.isin(q.values[~np.isnan(q.values)], (0.0, 1.0)).all())
+    return next(graded, means[0] if means else None)
 
 
 def to_dict(found: Comparison) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def _preds(source: Source, refs: Entries[Sentence]) -> Entries[Ranked]:
     if not isinstance(index, dict) or not tasks:
         source.problem("the file", f"must have video2idx and one of {', '.join(TASKS)}")
         return entries
-    names = {number: name for name, number in index.items()}
+    names = {number: name for name, number in index.items() if isinstance(number, int)}
     said: dict[str, Ranked] = {}
     for task in tasks:
         seen: set[str] = set()
@@ -76,11 +76,14 @@ def _preds(source: Source, refs: Entries[Sentence]) -> Entries[Ranked]:
             if not isinstance(rows, list) or not all(isinstance(r, list) and len(r) >= 3 for r in rows):
                 source.problem(place, "predictions must be a list of [video index, start, end, score]")
                 continue
+            if not all(isinstance(r[0], int) and r[0] in names for r in rows):
+                source.problem(place, "predictions name a video that video2idx does not have")
+                continue
             found = windows(source, place, [r[1:3] for r in rows[:MOST]], None, what="predictions")
             if found is None:
                 continue
             said.setdefault(key, {})[task] = [
-                (str(names.get(r[0])), w[0], w[1]) for r, w in zip(rows, found, strict=False)
+                (names[r[0]], w[0], w[1]) for r, w in zip(rows, found, strict=False)
             ]
     for key, ranked in said.items():
         entries.put(source, key, key, ranked if set(ranked) == set(tasks) else None)
