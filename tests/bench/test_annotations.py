@@ -282,6 +282,8 @@ def test_files_that_cannot_be_read(tmp_path):
         read(tmp_path / "latin.json")
     with pytest.raises(TimelineError, match=r"cut.json:2: not JSON"):
         read(write(tmp_path, "cut.json", '{"a":\n'))
+    with pytest.raises(TimelineError, match=r"nan.json:3: not JSON: -Infinity is not a number"):
+        read(write(tmp_path, "nan.json", '{"v_a": {\n"sentences": ["NaN"],\n"x": -Infinity}}'))
 
 
 def test_reading_needs_nothing_heavy():

@@ -354,12 +354,12 @@ def changed(values: object, *steps: object) -> object:
         (
             "a.json",
             changed(SA_V, "masklet", 3, 1, {"size": [2, 3], "counts": [9]}),
-            "masklet 5: a mask's counts",
+            "masklet 5[3]: a mask's counts",
         ),
         (
             "a.json",
             changed(SA_V, "masklet", 3, 1, rle("##")),
-            "masklet 5: a mask is [1, 2] in a track of [2, 3]",
+            "masklet 5[3]: a mask of 2 x 1 pixels in a picture of 3 x 2",
         ),
     ],
 )
@@ -371,6 +371,25 @@ def test_problems(tmp_path, name, content, reason):
         read(path)
     assert any(reason in error for error in caught.value.errors), caught.value.errors
     assert all(error.startswith(str(path)) for error in caught.value.errors)
+
+
+def test_every_wrong_mask_is_told(tmp_path):
+    """Each with its frame, those of another size than the picture's among them."""
+    masks = {"7": [LEFT, rle("##")], "8": [{"size": [2, 3], "counts": [9]}, "mask"]}
+    write(tmp_path, "mask_dict.json", masks)
+    path = write(tmp_path, "meta.json", MEVIS)
+    with pytest.raises(AnnotationError) as caught:
+        read(path)
+    told = [error.removeprefix(f"{path}: mask_dict.json: ") for error in caught.value.errors]
+    assert told[0] == "7[1]: a mask of 2 x 1 pixels in a picture of 3 x 2"
+    assert told[1].startswith("8[0]: a mask's counts cover 9 pixels of")
+    assert told[2] == '8[1]: a mask must be an object {"size": [h, w], "counts": ...}'
+    assert len(told) == 3
+    whole = {**SA_V, "video_height": 4.0, "video_width": 3.0}
+    with pytest.raises(AnnotationError) as caught:
+        read(write(tmp_path, "sav.json", whole))
+    assert len(caught.value.errors) == 11  # of 12 masks one is null
+    assert "masklet 0[0]: a mask of 3 x 2 pixels in a picture of 3 x 4" in caught.value.errors[0]
 
 
 def test_what_others_annotated():

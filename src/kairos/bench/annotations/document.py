@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -10,6 +11,8 @@ from kairos.bench.annotations.gathering import Gathering
 from kairos.errors import TimelineError
 
 __all__ = ["parse"]
+
+_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?(?:NaN|Infinity))')  # what stands in quotes is passed over
 
 
 def parse(text: str, suffix: str, found: Gathering) -> Any:
@@ -22,7 +25,7 @@ def parse(text: str, suffix: str, found: Gathering) -> Any:
         try:
             return _json(text, found)
         except ValueError as error:
-            line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+            line = error.lineno if isinstance(error, json.JSONDecodeError) else _line(text)
             raise TimelineError(f"not JSON: {error}", path=found.path, line=line) from error
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     return list(_objects(lines, found)) if suffix == ".jsonl" else lines
@@ -56,6 +59,14 @@ def _json(text: str, found: Gathering, number: int | None = None) -> Any:
         return json.loads(text, parse_constant=_refuse, object_pairs_hook=unique)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _line(text: str) -> int | None:
+    """The line of the first number that is none, such as NaN; None where there is none of them."""
+    for found in _CONSTANT.finditer(text):
+        if found[1]:
+            return text.count("\n", 0, found.start()) + 1
+    return None
 
 
 def _refuse(constant: str) -> NoReturn:

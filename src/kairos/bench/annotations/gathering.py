@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kairos.errors import TimelineError
-from kairos.timeline import Answer, Moment, Record, Timeline, Track, checks
+from kairos.timeline import Answer, Moment, Record, Rle, Timeline, Track, checks
 
 __all__ = ["Box", "Gathering", "Place", "Size"]
 
@@ -110,6 +110,26 @@ class Gathering:
             return height, width
         self.problem(place, f"a picture cannot be {width!r} x {height!r} pixels")
         return None
+
+    def masks(self, place: str, rows: Sequence[Any], size: Size | None = None) -> list[Rle | None] | None:
+        """The masks of one thing, null where it is not seen, all of the picture's `size`, or else of the first one's; None
+        where one of them is wrong: each that is gets noted as `place[k]`.
+        """
+        masks: list[Rle | None] = []
+        before = len(self.problems)
+        for k, row in enumerate(rows):
+            try:
+                mask = None if row is None else Rle.of(row)
+            except TimelineError as error:
+                self.problem(f"{place}[{k}]", error.reason)
+                continue
+            size = mask.size if size is None and mask is not None else size
+            if mask is not None and mask.size != size:
+                height, width = mask.size
+                told = "" if size is None else f" of {size[1]} x {size[0]}"
+                self.problem(f"{place}[{k}]", f"a mask of {width} x {height} pixels in a picture{told}")
+            masks.append(mask)
+        return masks if len(self.problems) == before else None
 
     def box(self, place: Place, value: Any, size: Size | None = None) -> Box | None:
         """The box of x1, y1, x2, y2, which must hold area, some of it within the picture."""

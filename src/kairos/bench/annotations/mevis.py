@@ -13,7 +13,6 @@ import numpy as np
 
 from kairos.bench.annotations.document import parse
 from kairos.bench.annotations.gathering import Gathering
-from kairos.errors import TimelineError
 from kairos.timeline import Answer, MaskTrack, Rle
 from kairos.timeline.jsonl import read_text
 
@@ -68,11 +67,7 @@ def _masks(thing: str, masks: Any, frames: int, found: Gathering) -> list[Rle | 
     if not isinstance(rows, list) or len(rows) != frames:
         found.problem(f"{MASKS}: {thing}", f"must be a list of {frames} masks, one a frame")
         return None
-    try:
-        return [None if row is None else Rle.of(row) for row in rows]
-    except TimelineError as error:
-        found.problem(f"{MASKS}: {thing}", error.reason)
-        return None
+    return found.masks(f"{MASKS}: {thing}", rows)
 
 
 def _joined(place: str, words: str, things: list[Any], found: Gathering) -> MaskTrack | None:

@@ -44,9 +44,9 @@ def read(document: Any, found: Gathering) -> None:
         if not isinstance(windows, list):
             found.problem(number, "relevant_windows must be a list of pairs of seconds")
             continue
+        placed = [found.moment(number, window, length) for window in windows]
         if length is None or query is None:
             continue
-        placed = [found.moment(number, window, length) for window in windows]
         moments = tuple(moment for moment in placed if moment is not None)
         video = row.get("vid_name" if tvr else "vid")
         curve = _saliency(number, row, length, found)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from kairos.bench.annotations.gathering import Gathering
-from kairos.errors import TimelineError
 from kairos.timeline import MaskTrack, Rle
 
 NAME, SUFFIX = "sa_v", ".json"
@@ -35,17 +34,17 @@ def read(document: Any, found: Gathering) -> None:
     if not isinstance(ids, list) or any(len(row) != len(ids) for row in rows):
         found.problem("masklet", "must hold one mask of each thing a frame")
         return
+    size = None
+    if "video_height" in document or "video_width" in document:
+        sides = [document.get(f"video_{side}") for side in ("height", "width")]
+        size = found.size("video_height", *(int(x) if isinstance(x, float) else x for x in sides))
+        if size is None:
+            return
     step = max(1, round(frames / len(rows)))
     times = np.array([k * step * length / frames for k in range(len(rows))])
     for i, thing in enumerate(ids):
-        try:
-            masks = [None if row[i] is None else Rle.of(row[i]) for row in rows]
-            size = next((mask.size for mask in masks if mask is not None), None)
-            if size is None:
-                continue
-            nothing = Rle(size, (size[0] * size[1],))
-            track = MaskTrack(f"masklet {thing}", size, times, tuple(mask or nothing for mask in masks))
-        except TimelineError as error:
-            found.problem(f"masklet {thing}", error.reason)
-        else:
-            found.add(name, track)
+        masks = found.masks(f"masklet {thing}", [row[i] for row in rows], size)
+        shown = next((mask.size for mask in masks or () if mask is not None), None)
+        if masks is not None and shown is not None:
+            nothing = Rle(shown, (shown[0] * shown[1],))
+            found.add(name, MaskTrack(f"masklet {thing}", shown, times, [mask or nothing for mask in masks]))
