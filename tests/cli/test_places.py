@@ -44,6 +44,12 @@ def test_locate_prints_a_box_that_track_takes(cli, clip):
     assert document["track"]["boxes"][0] == pytest.approx(square_at(0.0), abs=2.5)
 
 
+def test_what_was_not_looked_at_is_left_empty(cli, clip):
+    lines = cli("locate", clip, "the red square", "--at", 0.75).out.splitlines()
+    curve = next(line for line in lines if "█" in line)  # the clip lasts 4 s, of which 1 s was looked at
+    assert 0.2 < len(curve.rstrip()) / len(lines[lines.index(curve) + 1]) < 0.5
+
+
 def test_json_holds_boxes_and_masks(cli, clip):
     document = json.loads(cli("segment", clip, "--box", BOX, "--rate", 4, "--json", "-q").out)
     track, masks = document["track"], document["mask_track"]

@@ -22,7 +22,7 @@ def lines(image):
 
 
 def tracked(boxes, times, visible=None, query=""):
-    return Answer("track", query, track=Track("it", times, boxes, visible=visible))
+    return Answer("track", query, track=Track(query, times, boxes, visible=visible))
 
 
 def mask_track(*areas):
@@ -120,3 +120,12 @@ def test_the_words_stand_over_the_box_or_inside_of_it():
         marked = lines(image)[0]
         assert marked[y1 - 8 : y1 - 2, 22:40].any() == above
         assert marked[y1 + 6 : y1 + 9, 22:40].any() != above
+
+
+def test_the_words_are_its_name_and_not_the_question():
+    asked = tracked([[20, 60, 180, 150]], [0.0], query="it")
+    image = Marks(asked, SIZE).on(grey(), 0.0)
+    np.testing.assert_array_equal(
+        Marks(asked.replace(query="which cup hides it ?"), SIZE).on(grey(), 0.0), image
+    )
+    assert (Marks(asked.replace(query=""), SIZE).on(grey(), 0.0) != image).any()

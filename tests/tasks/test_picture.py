@@ -116,3 +116,12 @@ def test_a_sheet_of_a_part_and_of_a_part_where_nothing_is_known(video, tmp_path)
 def test_a_track_without_boxes_is_drawn_as_any_answer(video, tmp_path):
     empty = Answer("track", "it", track=Track("it", np.zeros(0), np.zeros((0, 4))))
     assert drawn(empty, video, tmp_path / "a.png").shape[0] < 1000
+
+
+def test_no_curve_is_drawn_where_nothing_was_looked_at(video, tmp_path):
+    short = Curve("relevance", np.arange(1, 9) / 2, np.ones(8))  # 4 of 10 s
+    image = drawn(Answer("locate", "red", curve=short), video, tmp_path / "a.png")[-400:, :, :3] * 255
+    columns = np.flatnonzero((np.abs(image - (47, 111, 222)).max(-1) < 40).any(0))
+    left, wide = 0.62 * 150, (12 - 1.1) * 150
+    assert columns.min() == pytest.approx(left, abs=4)
+    assert columns.max() == pytest.approx(left + 0.45 * wide, abs=4)

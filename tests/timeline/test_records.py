@@ -160,6 +160,10 @@ class TestMoment:
 
 
 class TestCurve:
+    def test_it_reaches_one_step_beyond_its_ends(self) -> None:
+        assert Curve("a", np.array([1.0, 1.5, 2.0]), np.zeros(3)).reach == (0.5, 2.5)
+        assert Curve("a", np.array([1.0]), np.zeros(1)).reach == (-np.inf, np.inf)
+
     @given(st.lists(st.floats(-5, 5), min_size=1, max_size=12), st.floats(-5, 5))
     def test_moments_are_where_the_curve_is_high(self, values: list[float], threshold: float) -> None:
         curve = Curve("r", np.arange(len(values), dtype=float), values)

@@ -96,15 +96,19 @@ def _timeline(given: Answer, lo: float, hi: float, console: Console) -> list[Ren
 
 
 def _curve(curve: Curve, edges: np.ndarray, plain: bool) -> Text:
-    """Each cell is as high as the curve gets inside it: no peak of a long video falls between two cells."""
+    """Each cell is as high as the curve gets inside it: no peak of a long video falls between two cells. What was not looked
+    at is empty.
+    """
     levels = LEVELS_ASCII if plain else LEVELS
-    heights = curve.at((edges[:-1] + edges[1:]) / 2)
+    middles = (edges[:-1] + edges[1:]) / 2
+    known = (middles >= curve.reach[0]) & (middles <= curve.reach[1])
+    heights = curve.at(middles)
     inside = (curve.times >= edges[0]) & (curve.times < edges[-1])
     np.maximum.at(
         heights, np.searchsorted(edges, curve.times[inside], side="right") - 1, curve.values[inside]
     )
     cells = np.round(np.clip(heights, 0.0, 1.0) * (len(levels) - 1)).astype(int)
-    return Text("".join(levels[cell] for cell in cells), style="cyan")
+    return Text("".join(levels[c] if k else " " for c, k in zip(cells, known, strict=True)), style="cyan")
 
 
 def _bar(given: Answer, edges: np.ndarray, plain: bool) -> Text:

@@ -37,11 +37,15 @@ class _Place(NamedTuple):
 
 
 class Marks:
-    """What an answer found in a video whose pictures have `size` (width, height); `words`: with the query at its box."""
+    """What an answer found in a video whose pictures have `size` (width, height).
+
+    `words`: with its label at the box, where it was asked for in words; a box needs none, it was there before.
+    """
 
     def __init__(self, answer: Answer, size: tuple[int, int], *, words: bool = True) -> None:
         self._track, self._masks, self._size = answer.track, answer.mask_track, size
-        self._words = answer.query if words else ""
+        record = answer.track or answer.mask_track
+        self._words = record.label if record is not None and words and answer.query else ""
         self._labels: dict[tuple[str, int], Image] = {}
 
     def on(self, image: Image, time: float) -> Image:

@@ -177,8 +177,9 @@ def _draw_curve(axes: Any, answer: Answer, lo: float, hi: float) -> None:
     curve = answer.curve
     top = 1.16 if answer.moments else 1.04
     if curve is not None and len(curve):
-        inside = (curve.times >= lo) & (curve.times <= hi)
-        x = np.concatenate([[lo], curve.times[inside], [hi]])
+        first, last = np.clip(curve.reach, lo, hi)
+        inside = (curve.times > first) & (curve.times < last)
+        x = np.concatenate([[first], curve.times[inside], [last]])
         y = np.clip(curve.at(x), 0.0, 1.0)
         axes.fill_between(x, 0, y, color=CURVE, alpha=0.13, linewidth=0)
         axes.plot(x, y, color=CURVE, linewidth=1.8, solid_joinstyle="round")

@@ -44,6 +44,14 @@ class Curve(Record):
         """(first time, last time) in seconds; None without samples."""
         return (float(self.times[0]), float(self.times[-1])) if len(self) else None
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The span in seconds with one usual step more at both ends: nothing is known beyond. Without steps there is no end."""
+        if len(self) < 2:
+            return -np.inf, np.inf
+        step = float(np.median(np.diff(self.times)))
+        return float(self.times[0]) - step, float(self.times[-1]) + step
+
     @overload
     def at(self, t: float) -> float: ...
     @overload
