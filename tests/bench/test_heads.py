@@ -34,6 +34,8 @@ def items(clips, say):
 def perfect(truth, world):
     """What the labels say, and for a shell game a path that ends where the right cup stands."""
     extra = {"route": heads.ROUTES[truth.kind], "seconds": 1.0}
+    if truth.moments:
+        extra["peaks"] = [truth.best.start, truth.best.end]
     if not world.get("cups"):
         return truth.replace(extra=extra)
     from kairos.world.scene import states_at
@@ -66,12 +68,15 @@ def test_the_labels_themselves_pass_every_floor(clips):
     } <= set(found)
     assert [name for name, m in found.items() if m.passed is False] == []
     assert found["segment by words, J&F"].value == pytest.approx(1.0)
+    assert found["highest saliency, HIT@1"].value == 1.0  # a moment holds its start, not its end
+    assert found["highest relevance of the query track, HIT@1"].value == 0.0
 
 
 def test_silence_passes_none_but_refusals(clips):
     found = values(items(clips, silent))
     assert found["what is not there is not located"].value == 1.0
     assert found["segment by words, J&F"].value < 0.2  # where nothing is seen, nothing is right
+    assert found["highest saliency, HIT@1"].value == 0.0
     for name in ("locate, Acc@0.5", "shell game: the right cup of three"):
         assert found[name].value == 0.0
         assert found[name].passed is False

@@ -34,7 +34,7 @@ TASKS = ("locate", "track", "segment", "ground", "ask")
 ROUTES = {"locate": "locate", "track": "segment", "segment": "segment", "ground": "ground", "ask": None}
 """What a model with the three heads hands each request over to; masks are paths too."""
 AFTER_S = 1.0  # after a hiding, in which a thing counts as found again
-PATH = "track"
+PATH = "track"  # a moment of the query track
 
 
 @dataclass(frozen=True)
@@ -194,11 +194,17 @@ def _route(session: Any, video: Any, truth: Answer) -> str | None:
 
 
 def _ground(session: Any, query: str) -> Answer:
+    """The best moment of the temporal head, and of the query track; and at what time each holds it to stand out most."""
     session.say(query)
-    _, found = session.saliency()
-    track = [Moment(a, b, s, "track") for a, b, s in session.spans(top=1)]
+    saliency, found = session.saliency()
     moments = [Moment(a, b, s) for a, b, s in found[:1]]
-    return Answer("ground", query, moments=tuple(m for m in (*moments, *track) if m.duration > 0))
+    moments += [Moment(a, b, s, PATH) for a, b, s in session.spans(top=1)]
+    scores = session.scores
+    middle = scores.times - scores.times[0] / 2
+    peaks = [float(middle[s.argmax()]) if s.any() else None for s in (saliency, scores.relevance)]
+    return Answer(
+        "ground", query, moments=tuple(m for m in moments if m.duration > 0), extra={"peaks": peaks}
+    )
 
 
 def _name(world: Mapping[str, Any], thing: int) -> str:
@@ -292,6 +298,15 @@ def _grounded(which: int) -> Values:
     return values
 
 
+def _stands_out(which: int) -> Values:
+    def values(item: Item) -> Iterator[float]:
+        if _plain(item) and item.truth.kind == "ground" and item.truth.moments:
+            peak = item.said.extra.get("peaks", (None, None))[which]
+            yield float(peak is not None and any(m.start <= peak < m.end for m in item.truth.moments))
+
+    return values
+
+
 def _routed(item: Item) -> Iterator[float]:
     if _plain(item) and item.truth.kind != "ask":
         yield float(item.said.extra["route"] == ROUTES[item.truth.kind])
@@ -347,5 +362,7 @@ ROWS = (
     Row("what is not there is not located", _refused, section="in detail"),
     Row("moments of the temporal head, R@1 0.5", _grounded(0), section="in detail"),
     Row("moments of the query track, R@1 0.5", _grounded(1), section="in detail"),
+    Row("highest saliency, HIT@1", _stands_out(0), section="in detail"),
+    Row("highest relevance of the query track, HIT@1", _stands_out(1), section="in detail"),
     Row("followed, seconds of video a second", _faster, Target(1.0), unit="", section="in detail"),
 )
