@@ -18,6 +18,8 @@ __all__ = ["PROTOCOLS", "find"]
 
 PROTOCOLS: dict[str, tuple[str, str]] = {
     "qvhighlights": ("highlights", "QVHighlights: moments and highlights"),
+    "tvsum": ("summaries", "TVSum: highlights, top-5 mAP"),
+    "youtube-highlights": ("summaries", "YouTube Highlights: mAP"),
     "audio-moments": ("highlights", "audio moment retrieval: UnAV-100, Clotho-Moment, CASTELLA"),
     "charades": ("grounding", "Charades-STA"),
     "charades-timechat": ("grounding", "Charades-STA as TimeChat scores it"),
