@@ -226,3 +226,13 @@ def test_a_kept_reply_that_is_not_as_asked_now_is_asked_for_again(server, tmp_pa
 def test_impossible_endpoints_are_refused(given):
     with pytest.raises(OptionError):
         Endpoint(**{"url": "http://host/v1", "model": "m", **given})
+
+
+def test_a_reply_tells_its_tokens_and_is_not_kept(server, tmp_path):
+    status, body = words("seven")
+    counts = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": "many"}
+    server.replies[:] = [(status, {**body, "usage": counts}), words("eight")]
+    remote = endpoint(server, cache=tmp_path)
+    assert remote.reply(ASKED) == ("seven", {"prompt": 12, "reply": 3})
+    assert remote.reply(ASKED) == ("eight", {})
+    assert not list(tmp_path.iterdir())

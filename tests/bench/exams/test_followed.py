@@ -119,6 +119,15 @@ def test_refcoco_on_pictures(sit, write, frames, tmp_path):
     assert json.loads((tmp_path / "out/predictions.jsonl").read_text().splitlines()[1])["box"] is None
 
 
+def test_frames_limit_what_is_looked_at(sit, write, tmp_path):
+    truth(write, "truth/square", [square_at(k / 10) for k in range(40)])
+    report, lines = sit("lasot", tmp_path / "truth", frames=4)
+    assert lines["square"]["frames"]["count"] == 4
+    assert (
+        report.find("Success (AUC)", "official").value > 0.7
+    )  # a square that moves evenly is where it is in between
+
+
 def test_a_model_that_cannot_follow_says_so(sit, write, tmp_path):
     from fakes import ColourModel
 

@@ -11,6 +11,8 @@ from painted import write_clip
 from kairos.bench import run
 from kairos.bench.exams import candidates, sitting
 from kairos.bench.exams.local import Local
+from kairos.bench.harness import write_lmms_eval
+from kairos.bench.protocols.comparing import of_items
 from kairos.errors import AnnotationError, InputError, OptionError, VideoError
 
 
@@ -141,6 +143,17 @@ def test_killed_is_not_killed(asked, tmp_path):
     assert len(model.watched) == 2
     assert without_seconds(asked) == without_seconds(whole)
     assert again.measures == table.measures
+
+
+def test_two_runs_are_compared_and_handed_to_other_harnesses(asked, tmp_path):
+    other = {**asked, "out": tmp_path / "other"}
+    run("streamingbench", model=Listener(), **asked)
+    run("streamingbench", model=Listener(), frames=1, **other)
+    compared = of_items(asked["out"] / "items.jsonl", other["out"] / "items.jsonl")
+    assert compared.items == 4
+    samples, _ = write_lmms_eval(tmp_path, "streamingbench", "colours", items(asked), {"acc": 0.5})
+    line = json.loads(samples.read_text().splitlines()[0])
+    assert (line["target"], line["filtered_resps"], line["Overall"]) == ("A", ["A"], 1.0)
 
 
 def test_a_budget_ends_the_run_and_the_rest_is_for_later(asked, monkeypatch):

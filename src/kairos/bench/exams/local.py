@@ -147,28 +147,34 @@ class Local:
         return self._run("segment", view, query, box=box, at=None if box is None else 0.0, rate=rate)
 
     def _run(self, task: str, view: View, query: str | None, **options: Any) -> Said:
-        """The task itself, as `kairos TASK` runs it; what is behind the view's part is not looked at."""
-        needs = "duet" if task == "watch" else "follow"
-        if not hasattr(self.model, needs):
+        """The task itself, as `kairos TASK` runs it, with a view of at most one part."""
+        if not hasattr(self.model, "duet" if task == "watch" else "follow"):
             raise OptionError(f"{self.name} cannot {task}", option="model", hint="give a model that can")
         began = time.perf_counter()
-        if task in ("track", "segment") and view.parts:
-            options |= {"start": view.parts[0][0], "end": view.parts[0][1]}
         with opened(View(view.path, rate=view.rate)) as video:
-            answer = TASKS[task](self.model, video, query, **options)
             length, size = float(video.duration), video.size
-        taken = round(time.perf_counter() - began, 4)
+            if task in ("track", "segment"):
+                options |= self._followed(view, length, options.get("rate"))
+            answer = TASKS[task](self.model, video, query, **options)
         track = answer.track or answer.mask_track
-        count = len(track) if track is not None else 0
+        looks = len(track) if track is not None else round(length * float(self.model.config.fps))
         return Said(
             query or json.dumps(options.get("box")),
             answer.text,
             answer.replace(video=None, duration=length).to_dict(),
-            {"count": count, "from_s": 0.0, "to_s": round(length, 3), "size": list(size)},
-            {"watching": 0.0, "replying": taken},
+            {"count": looks, "from_s": 0.0, "to_s": round(length, 3), "size": list(size)},
+            {"watching": 0.0, "replying": round(time.perf_counter() - began, 4)},
             _tokens(query or "", answer.text),
             answer.unknown_words,
         )
+
+    def _followed(self, view: View, length: float, rate: float | None) -> dict[str, float | None]:
+        """From when to when something is followed, and at which rate, that no more frames are looked at than may be."""
+        start, end = view.parts[0] if view.parts else (0.0, length)
+        follower = getattr(self.model, "follower", None)
+        if self._frames is not None and follower is not None:
+            rate = min(rate or float(follower.fps), self._frames / (min(end, length) - start))
+        return {"rate": rate} | ({"start": start, "end": end} if view.parts else {})
 
     # watched once ----------------------------------------------------------------------------------------------------
 
