@@ -30,6 +30,15 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin a new run; refuse a folder that holds one.")
     ] = False,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the recipe (heads.temporal=simple).",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and end.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -68,6 +77,7 @@ def run(
             dry_run=dry_run,
             device=devices.choose(device),
             progress=progress,
+            changes=changes or (),
         )
     if as_json:
         document.emit({**document.head("train"), "dry_run": dry_run, **plan})
