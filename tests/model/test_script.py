@@ -75,6 +75,15 @@ def test_templates_that_lose_turns_are_refused():
         Script(slow)
 
 
+def test_templates_that_want_parts():
+    """As vision-language models have them; one that takes text alone lays out the same."""
+    parts = (
+        "{% for m in messages %}{{ '<|im_start|> ' + m['role'] + ' \\n ' }}{% for part in m['content'] %}"
+        "{{ part['text'] }}{% endfor %}{{ ' <|im_end|> \\n ' }}{% endfor %}"
+    )
+    assert Script(tokenizer(parts)).spoken(TALK, None, 2) == Script(tokenizer(CHATML)).spoken(TALK, None, 2)
+
+
 def test_words_that_also_stand_in_the_template_are_not_mistaken():
     """The system's own text holds the user's very words; marks keep them apart."""
     template = "{{ 'what is this ? a cat . ' }}" + CHATML

@@ -91,25 +91,34 @@ class Script:
     def _text(self, roles: Sequence[str], words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
         """The laid out text, and where in it each turn's words stand."""
         marks = [f"\ue000{k}\ue001" for k in range(len(words))]
-        if getattr(self.tokenizer, "chat_template", None):
-            messages = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
-            template = self.tokenizer.apply_chat_template(messages, tokenize=False)
-        else:
-            end = self.tokenizer.eos_token or ""
-            ends = [end if role == "assistant" else "\n" for role in roles]
-            rows = zip(roles, marks, ends, strict=True)
-            template = "".join(f"{role.upper()}: {mark}{end}" for role, mark, end in rows)
-        text, places, at = "", [(0, 0)] * len(words), 0
-        found = []
+        template, places, text, at = self._template(roles, marks), [(0, 0)] * len(words), "", 0
         for mark in _MARK.finditer(template):
             k = int(mark[1])
             text += template[at : mark.start()]
             places[k] = (len(text), len(text) + len(words[k]))
             text += words[k]
             at = mark.end()
-            found.append(k)
-        if found != list(range(len(words))):
-            raise OptionError(
-                "the model's chat template leaves out turns, or turns them round", option="language"
-            )
         return text + template[at:], places
+
+    def _template(self, roles: Sequence[str], marks: Sequence[str]) -> str:
+        """The turns laid out, each mark once and in order: turns are given to a chat template as text, or else as parts."""
+        from jinja2 import TemplateError
+
+        if not getattr(self.tokenizer, "chat_template", None):
+            end = self.tokenizer.eos_token or ""
+            ends = [end if role == "assistant" else "\n" for role in roles]
+            rows = zip(roles, marks, ends, strict=True)
+            return "".join(f"{role.upper()}: {mark}{end}" for role, mark, end in rows)
+        parts = [[{"type": "text", "text": mark}] for mark in marks]
+        for contents in (marks, parts):
+            turns = zip(roles, contents, strict=True)
+            messages = [{"role": role, "content": content} for role, content in turns]
+            try:
+                text: str = self.tokenizer.apply_chat_template(messages, tokenize=False)
+            except (TemplateError, TypeError):
+                continue
+            if [mark[0] for mark in _MARK.finditer(text)] == [*marks]:
+                return text
+        raise OptionError(
+            "the model's chat template leaves out turns, or turns them round", option="language"
+        )

@@ -47,4 +47,5 @@ def read(document: Any, found: Gathering) -> None:
         shown = next((mask.size for mask in masks or () if mask is not None), None)
         if masks is not None and shown is not None:
             nothing = Rle(shown, (shown[0] * shown[1],))
-            found.add(name, MaskTrack(f"masklet {thing}", shown, times, [mask or nothing for mask in masks]))
+            seen = tuple(mask or nothing for mask in masks)
+            found.add(name, MaskTrack(f"masklet {thing}", shown, times, seen))
