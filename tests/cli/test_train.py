@@ -36,6 +36,14 @@ def test_a_dry_run_says_what_would_run_and_leaves_nothing(cli, recipe, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
 
 
+def test_settings_are_changed_on_the_command_line(cli, recipe):
+    shown = cli("train", recipe, "--dry-run", "--set", "perception.optimiser.steps=5", "--set", "name=small")
+    assert "stage perception: steps 5" in shown.out
+    assert "recipe: small" in shown.out
+    refused(cli("train", recipe, "--dry-run", "--set", "nmae=x"), "nmae", "did you mean name")
+    refused(cli("train", recipe, "--dry-run", "--set", "name"), "write it as dotted.path=value")
+
+
 def test_unknown_keys_are_named_all_at_once_with_the_nearest_right_ones(cli, recipe):
     recipe.write_text("nmae: tiny\nperception:\n  scens: 3\n")
     refused(cli("train", recipe), "nmae", "did you mean name?", "perception.scens", "did you mean scenes?")
