@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from official import shared
 
 from kairos.bench.annotations import FORMATS, read
 from kairos.errors import AnnotationError, TimelineError
@@ -316,11 +316,7 @@ OFFICIAL = [  # file, format, videos, records, entries with problems
 
 @pytest.mark.parametrize(("name", "form", "videos", "records", "problems"), OFFICIAL)
 def test_official_files(name, form, videos, records, problems):
-    places = [Path(os.environ["KAIROS_SHARED"])] if "KAIROS_SHARED" in os.environ else []
-    places.append(Path(__file__).resolve().parents[3] / "shared")
-    path = next((p for p in (place / "data/annotations" / name for place in places) if p.is_file()), None)
-    if path is None:
-        pytest.skip(f"no {name}: set KAIROS_SHARED to the folder that holds data/annotations")
+    path = shared(f"annotations/{name}")
     found = read(path, leave_out=True)
     assert found.format == form
     assert (len(found.timelines), sum(map(len, found.timelines))) == (videos, records)

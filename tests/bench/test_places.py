@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+from official import shared
 
 from kairos.bench.annotations import read
 from kairos.errors import AnnotationError, TimelineError
@@ -393,14 +393,7 @@ def test_every_wrong_mask_is_told(tmp_path):
 
 
 def test_what_others_annotated():
-    places = [Path(os.environ["KAIROS_SHARED"])] if "KAIROS_SHARED" in os.environ else []
-    places.append(Path(__file__).resolve().parents[3] / "shared")
-    path = next(
-        (p for place in places if (p := place / "data/annotations/sa_v/sav_000001_manual.json").is_file()),
-        None,
-    )
-    if path is None:
-        pytest.skip("no sav_000001_manual.json: set KAIROS_SHARED to the folder that holds data/annotations")
+    path = shared("annotations/sa_v/sav_000001_manual.json")
     (timeline,) = read(path).timelines
     assert (timeline.video, len(timeline)) == ("sav_000001", 5)
     first = timeline[0]

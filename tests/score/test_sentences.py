@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
+from official import shared
 
 from kairos.errors import TimelineError
 from kairos.score import java
@@ -17,15 +17,6 @@ java_wanted = pytest.mark.skipif(
 )
 
 GOOD, BAD = "a man opens the red door", "two dogs run over green grass"
-
-
-def shared(name: str) -> Path:
-    places = [Path(os.environ["KAIROS_SHARED"])] if "KAIROS_SHARED" in os.environ else []
-    places.append(Path(__file__).resolve().parents[3] / "shared")
-    path = next((p for p in (place / "data" / name for place in places) if p.exists()), None)
-    if path is None:
-        pytest.skip(f"no {name}: set KAIROS_SHARED to the folder that holds data")
-    return path
 
 
 def nlgeval() -> tuple[dict[str, dict[str, object]], list[str], list[list[str]]]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import pytest
+from official import shared
 
 
 @pytest.fixture
@@ -26,16 +25,7 @@ def put(tmp_path):
     return write
 
 
-@pytest.fixture
-def shared():
+@pytest.fixture(name="shared")
+def found_file():
     """Finds a file of the field's real ones, or skips the test."""
-
-    def find(name):
-        places = [Path(os.environ["KAIROS_SHARED"])] if "KAIROS_SHARED" in os.environ else []
-        places.append(Path(__file__).resolve().parents[4] / "shared")
-        path = next((p for p in (place / "data" / name for place in places) if p.is_file()), None)
-        if path is None:
-            pytest.skip(f"no {name}: set KAIROS_SHARED to the folder that holds data")
-        return path
-
-    return find
+    return shared

@@ -5,12 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
+from official import shared
 
 from kairos.bench.protocols.scoring import match, score
 from kairos.errors import AnnotationError
 from kairos.score import java
-
-from .test_choices import shared
 
 
 @pytest.fixture

@@ -1,25 +1,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
+from official import shared
 
 from kairos.bench.protocols.scoring import score
 from kairos.bench.protocols.source import Source
 from kairos.bench.question_sets import SETS
 from kairos.bench.questions import questions
 from kairos.errors import AnnotationError
-
-
-def shared(name: str) -> Path:
-    places = [Path(os.environ["KAIROS_SHARED"])] if "KAIROS_SHARED" in os.environ else []
-    places.append(Path(__file__).resolve().parents[4] / "shared")
-    path = next((p for p in (place / "data" / name for place in places) if p.exists()), None)
-    if path is None:
-        pytest.skip(f"no {name}: set KAIROS_SHARED to the folder that holds data")
-    return path
 
 
 def write(path: Path, document: object) -> Path:

@@ -3,12 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from official import shared
 
 from kairos.bench.protocols.coco import NAMES
 from kairos.bench.protocols.scoring import score
 from kairos.errors import AnnotationError
-
-from .test_choices import shared
 
 pytest.importorskip("pycocotools")
 

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from official import shared
 from PIL import Image
 
 from kairos.bench.protocols.scoring import score
 from kairos.errors import AnnotationError, InputError
 from kairos.timeline.rle import Rle
-
-from .test_choices import shared
 
 SIZE = (30, 40)
 

@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from official import shared
 
 from kairos.bench.protocols.scoring import score
 from kairos.errors import AnnotationError
-
-from .test_choices import shared
 
 TRUE = [10, 10, 20, 20]
 HIT, MISS = "10,10,20,20", "10,20,20,20"  # an IoU of 1, and of a third
