@@ -167,3 +167,16 @@ def test_what_is_no_encoder(clip_model, tmp_path):
     (tmp_path / "config.json").write_bytes((clip_model / "config.json").read_bytes())
     with pytest.raises(ModelError, match="safetensors"):
         Backbone.load(tmp_path)
+
+
+def test_weights_that_are_missing_are_not_made_up(clip_model, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    for name in ("config.json", "preprocessor_config.json"):
+        (tmp_path / name).write_bytes((clip_model / name).read_bytes())
+    kept = load_file(str(clip_model / "model.safetensors"))
+    (lost,) = (name for name in kept if "patch_embedding" in name)
+    del kept[lost]
+    save_file(kept, str(tmp_path / "model.safetensors"), {"format": "pt"})
+    with pytest.raises(ModelError, match=r"1 weights are missing, .*patch_embedding"):
+        Backbone.load(tmp_path)

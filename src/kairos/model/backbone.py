@@ -25,7 +25,10 @@ from kairos.model.loading import quiet
 __all__ = ["Backbone", "Settings", "spread"]
 
 _TOWERS = ("vision_tower", "vision_model")
-_UNUSED = ("pooler", "head.", "text_model", "language_model", "lm_head", "projection", "logit")
+_UNUSED = (
+    *("pooler.", "head.", "text_model.", "language_model.", "lm_head."),
+    *("visual_projection.", "text_projection.", "multi_modal_projector.", "logit_"),
+)
 """What may be missing from the weights: no patch's features come from it."""
 
 
@@ -104,7 +107,9 @@ class Backbone(nn.Module):
                     dtype=torch.float32,
                     output_loading_info=True,
                 )
-            lacking = sorted(k for k in report["missing_keys"] if not any(part in k for part in _UNUSED))
+            lacking = sorted(
+                k for k in report["missing_keys"] if not any(f".{part}" in f".{k}" for part in _UNUSED)
+            )
             if lacking:
                 raise ValueError(f"{len(lacking)} weights are missing, {lacking[0]} among them")
             tower = next((t for name in _TOWERS if (t := getattr(model, name, None)) is not None), model)
