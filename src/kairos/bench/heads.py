@@ -244,6 +244,12 @@ def _located(item: Item) -> Iterator[float]:
         yield float(accuracy([box], item.truth.track.boxes[:1])[0])
 
 
+def _covered(item: Item) -> Iterator[float]:
+    if _plain(item) and item.truth.kind == "locate" and item.truth.track is not None:
+        said, true = item.said.track, item.truth.track
+        yield 0.0 if said is None else float(iou(said.boxes[:1], true.boxes[:1])[0])
+
+
 def _refused(item: Item) -> Iterator[float]:
     if _plain(item) and item.truth.kind == "locate" and item.truth.abstained:
         yield float(item.said.abstained)
@@ -289,13 +295,15 @@ def _segmented(item: Item) -> Iterator[float]:
         yield float(rows.mean())
 
 
-def _grounded(which: int) -> Values:
-    def values(item: Item) -> Iterator[float]:
-        if _plain(item) and item.truth.kind == "ground" and item.truth.moments:
-            of = [m for m in item.said.moments if (m.label == PATH) == bool(which)]
-            yield float(top_iou(of[:1], item.truth.moments) >= 0.5)
+def _overlap(item: Item, which: int) -> Iterator[float]:
+    """Temporal IoU of the best moment of the temporal head (0) or of the query track (1)."""
+    if _plain(item) and item.truth.kind == "ground" and item.truth.moments:
+        of = [m for m in item.said.moments if (m.label == PATH) == bool(which)]
+        yield float(top_iou(of[:1], item.truth.moments))
 
-    return values
+
+def _grounded(which: int) -> Values:
+    return lambda item: (float(overlap >= 0.5) for overlap in _overlap(item, which))
 
 
 def _stands_out(which: int) -> Values:
@@ -360,7 +368,9 @@ ROWS = (
     Row("shell game: the right cup of three", _shells, Target(0.70)),
     Row("plain questions answered right", _answered, section="in detail"),
     Row("what is not there is not located", _refused, section="in detail"),
+    Row("locate, mean IoU", _covered, section="in detail"),
     Row("moments of the temporal head, R@1 0.5", _grounded(0), section="in detail"),
+    Row("moments of the temporal head, mean IoU", lambda item: _overlap(item, 0), section="in detail"),
     Row("moments of the query track, R@1 0.5", _grounded(1), section="in detail"),
     Row("highest saliency, HIT@1", _stands_out(0), section="in detail"),
     Row("highest relevance of the query track, HIT@1", _stands_out(1), section="in detail"),

@@ -110,7 +110,7 @@ class Heads:
     assign: Optimiser = Optimiser(steps=60, rate=8e-4, warmup=15)
     tune: Optimiser = Optimiser(steps=220, rate=3e-3, warmup=20)
     joint: Optimiser = Optimiser(steps=600, rate=5e-4, warmup=20)
-    settle: Optimiser = Optimiser(steps=600, rate=1e-3, warmup=20)
+    settle: Optimiser = Optimiser(steps=450, rate=1e-3, warmup=20)
     slow: float = 8e-4
     clips: int = 8
     places: int = 6
