@@ -61,6 +61,15 @@ def test_a_place_as_of_a_tick_knows_nothing_of_later_ones(headed, stream):
     assert whole.place(14).box != pytest.approx(whole.place(39).box, abs=1e-6)
 
 
+def test_without_a_region_head_the_towers_box_is_the_place(headed, stream):
+    model = copy.deepcopy(headed)
+    model.give_heads({"mask": {"prompt": 64}})
+    asked = session(model, stream)
+    _, seen, _ = asked._as_of(None)
+    assert asked.place().box == pytest.approx(seen.box[0].tolist())
+    assert model.tasks == ("segment",)
+
+
 def test_boxes_are_ordered_and_inside(headed, stream):
     x1, y1, x2, y2 = session(headed, stream).place(3).box
     assert 0 <= x1 <= x2 <= 1

@@ -302,7 +302,8 @@ class Session:
     def place(self, tick: int | None = None) -> Place | None:
         """Where what the query is about is at a tick (the last one), from what was seen until then; None if it is not there.
 
-        Raises ModelError where the model has no region head.
+        Other task heads than the region head leave it to the track: the box of the slot that it points at, as the tower sees
+        it. Raises ModelError where the model has no task heads.
         """
         ground, seen, presence = self._as_of(tick)
         if presence < self.model.config.presence_threshold:
@@ -380,6 +381,8 @@ class Session:
 
     def _box(self, name: str, ground: Ground, seen: Seen) -> Tensor | None:
         """A box (1, 4) in [0, 1] from a head, or spelled in words; None where the words are no box."""
+        if self.model.handover is not None and name not in self.model.handover.tokens.kinds():
+            return seen.box
         if not self._spells(name):
             return self._head(name, ground, seen)
         found = read(handed(self.model, ground, seen, name).talk, 4)
