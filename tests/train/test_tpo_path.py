@@ -95,7 +95,19 @@ def test_from_annotations_to_answers(work, capsys):
     made = run("task-data", "val_1.json", "rec.jsonl", "mevis/meta.json", "--out", "tasks.jsonl", "--json")
     assert made["examples"] == {"ground": 2, "locate": 1, "segment": 1}
     assert run("task-data", "chat.json", "--out", "chat.jsonl", "--json")["examples"] == {"conversation": 1}
-    see = ["features", "videos", "--backbone", "vlm", "--out", "features", "--device", "cpu", "--grid", "2", "--json"]
+    see = [
+        "features",
+        "videos",
+        "--backbone",
+        "vlm",
+        "--out",
+        "features",
+        "--device",
+        "cpu",
+        "--grid",
+        "2",
+        "--json",
+    ]
     assert run(*see, "--for", "tasks.jsonl")["written"] == ["v_a.mp4", "b.jpg"]
     assert run(*see, "--for", "tasks.jsonl", "--rate", 6)["written"] == ["moving"]
     planned = run("train", "tpo.yaml", "--dry-run", "--json")
