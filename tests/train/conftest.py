@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from tiny import TINY
 
+from kairos.train import loop
 from kairos.train.recipe import Dialogue, Grounding, Language, Optimiser, Perception, Pool, Recipe
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawn() -> Iterator[list[Path]]:
+    """The folders whose losses would be drawn: drawing takes longer than these runs, and `test_loop.py` sees to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        folders: list[Path] = []
+        patch.setattr(loop, "draw_losses", folders.append)
+        yield folders
 
 
 @pytest.fixture
 def recipe() -> Recipe:
     few = Optimiser(steps=4, warmup=1)
     return Recipe(
+        threads=1,
         loaders=0,
         calibration=2,
         model=TINY,

@@ -15,7 +15,7 @@ from kairos.errors import AnnotationError, ConfigError, ModelError, OptionError,
 from kairos.model.adapted import AdaptedConfig, AdaptedModel, load, with_lora
 from kairos.model.script import Script
 from kairos.model.task_tokens import TaskTokens
-from kairos.train import loop, tpo
+from kairos.train import tpo
 from kairos.train.examples import write
 from kairos.train.features import Features
 from kairos.train.tpo import Rates, Stage, TpoRecipe, load_recipe
@@ -48,12 +48,6 @@ class Follower(torch.nn.Module):
 
     def prompt(self, boxes: torch.Tensor) -> torch.Tensor:
         return torch.stack([boxes, boxes * 2, boxes.flip(-1)], 1)
-
-
-@pytest.fixture(autouse=True)
-def no_curves(monkeypatch):
-    """Drawing them takes longer than these runs; `test_run.py` sees to it."""
-    monkeypatch.setattr(loop, "draw_losses", lambda folder: None)
 
 
 @pytest.fixture(scope="module")
