@@ -33,6 +33,7 @@ def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     few = dataclasses.replace(FEW, steps=1)
     recipe = Recipe(
+        threads=1,
         loaders=0,
         calibration=1,
         model=TINY,

@@ -111,7 +111,7 @@ from tiny import TINY
 from kairos.train.recipe import *
 from kairos.train.run import run
 few = Optimiser(steps=2, warmup=1)
-run(Recipe(loaders=0, calibration=1, model=TINY, perception=Perception(optimiser=few, scenes=2, moments=2),
+run(Recipe(threads=1, loaders=0, calibration=1, model=TINY, perception=Perception(optimiser=few, scenes=2, moments=2),
     pool=Pool(clips=2, shard=2, workers=0), grounding=Grounding(optimiser=few, clips=2, queries=2),
     language=Language(optimiser=few, clips=2, queries=2, questions=2, captions=1),
     dialogue=Dialogue(optimiser=few, clips=2, queries=1, questions=1, captions=1, standing=2)), sys.argv[1])
