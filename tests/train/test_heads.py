@@ -43,7 +43,17 @@ def trained(tmp_path_factory):
         grounding=Grounding(optimiser=few, clips=2, queries=2),
         language=Language(optimiser=few, clips=2, queries=1, questions=1, captions=1),
         dialogue=Dialogue(optimiser=few, clips=2, queries=1, questions=1, captions=1, standing=1),
-        heads=Heads(assign=FEW, tune=FEW, joint=FEW, settle=FEW, clips=2, queries=1, questions=1, standing=1),
+        heads=Heads(
+            assign=FEW,
+            tune=FEW,
+            joint=FEW,
+            settle=FEW,
+            moments=FEW,
+            clips=2,
+            queries=1,
+            questions=1,
+            standing=1,
+        ),
     )
     return out, run(recipe, out)
 
@@ -62,13 +72,15 @@ def test_each_stage_teaches_its_own(trained):
     assert any(".speech.decoder" in key for key in joint)
     assert not [key for key in joint if key.startswith(("model.vision.", "model.audio.", "model.follower."))]
     assert all(".handover." in key for key in changed(out, "joint", "settle"))
+    assert all(".heads.temporal." in key for key in changed(out, "settle", "moments"))
+    assert changed(out, "settle", "moments")
 
 
 def test_the_plan_names_them(trained):
     _, result = trained
     names = [stage["name"] for stage in result["stages"]]
     assert names[2] == "following"
-    assert names[-4:] == ["assign", "tune", "joint", "settle"]
+    assert names[-5:] == ["assign", "tune", "joint", "settle", "moments"]
 
 
 def test_what_was_trained_can_be_asked(trained):

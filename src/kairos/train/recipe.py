@@ -98,11 +98,11 @@ class Dialogue:
 
 @dataclass(frozen=True, kw_only=True)
 class Heads:
-    """Stages five to eight: task tokens and task heads (TPO, section 3.2).
+    """Stages five to nine: task tokens and task heads (TPO, section 3.2).
 
     `assign` teaches the language model to say which task is asked for, `tune` the tokens and their heads, `joint` all of it
-    but the towers and the follower, beside all that was learned before, `settle` tokens and heads once more. A stage of no
-    steps is left out. The temporal head and the decoder, which are transformers, learn no faster than `slow`.
+    but the towers and the follower, beside all that was learned before, `settle` tokens and heads once more, `moments` the
+    temporal head alone. A stage of no steps is left out. The temporal head and the decoder, which are transformers, learn no faster than `slow`.
     `kinds` are the heads; `temporal` is "cg-detr" or "simple"; with `spelled` there are none, and what they would give is
     taught as words; `conversation` says whether questions, captions and duets go on beside.
     """
@@ -111,6 +111,7 @@ class Heads:
     tune: Optimiser = Optimiser(steps=220, rate=3e-3, warmup=20)
     joint: Optimiser = Optimiser(steps=600, rate=5e-4, warmup=20)
     settle: Optimiser = Optimiser(steps=450, rate=1e-3, warmup=20)
+    moments: Optimiser = Optimiser(steps=300, rate=8e-4, warmup=20)
     slow: float = 8e-4
     clips: int = 8
     places: int = 6

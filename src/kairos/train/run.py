@@ -6,7 +6,7 @@
     grounding   Fuseformer and query track: relevance, spans, presence
     language    all of it, with answers and captions
     dialogue    standing queries as duets, for the track's heads and the context's
-    assign, tune, joint, settle   task tokens and task heads (TPO), where the recipe has heads
+    assign, tune, joint, settle, moments   task tokens and task heads (TPO), where the recipe has heads
     calibration two thresholds, from the validation split
 
 What a stage made stands in `OUT/<stage>/done.safetensors`; the model, ready to load, in `OUT/model`.
@@ -108,6 +108,7 @@ def plan(recipe: Recipe) -> dict[str, Any]:
                     ("tune", heads.tune),
                     ("joint", heads.joint),
                     ("settle", heads.settle),
+                    ("moments", heads.moments),
                 )
             ),
         ],
@@ -238,8 +239,9 @@ def _heads(
     """TPO's three stages (section 3.2): who learns in each, and from what.
 
     Other than the paper's, the second stage leaves the language model as it is, so that nothing is forgotten for want of
-    conversation; what heads have to say to it, it hears in the third. A last stage lets the heads settle on the model that
-    has come of it. Where answers are spelled there is nothing to learn but the language model, and it learns in all of them.
+    conversation; what heads have to say to it, it hears in the third. Then the heads settle on the model that has come of it,
+    and the temporal head, which needs the most, goes on alone. Where answers are spelled there is nothing to learn but the
+    language model, and it learns in all of them.
     """
     model, counts = loss.model, Counts(heads.queries, place=heads.places)
     if heads.conversation:
@@ -248,14 +250,17 @@ def _heads(
     assert model.handover is not None
     alone = Counts(heads.queries, place=2 * heads.places)
     apart = (model.handover, model.speech.decoder) if heads.spelled else (model.handover,)
+    kinds = dict.fromkeys(heads.kinds, heads.spelled)
+    temporal = [head for name, head in model.handover.tokens.heads.items() if name == "temporal"]
     stages = (
-        ("assign", heads.assign, (model.speech.decoder,), counts),
-        ("tune", heads.tune, apart, alone),
-        ("joint", heads.joint, (loss,), counts),
-        ("settle", heads.settle, apart, alone),
+        ("assign", heads.assign, (model.speech.decoder,), counts, kinds),
+        ("tune", heads.tune, apart, alone, kinds),
+        ("joint", heads.joint, (loss,), counts, kinds),
+        ("settle", heads.settle, apart, alone, kinds),
+        ("moments", heads.moments, temporal, Counts(heads.places, place=2), {"temporal": False}),
     )
-    for name, optimiser, learning, shown in stages:
-        if not optimiser.steps:
+    for name, optimiser, learning, shown, asked in stages:
+        if not optimiser.steps or not learning:
             continue
         loss.requires_grad_(False)
         for module in learning:
@@ -264,7 +269,6 @@ def _heads(
             if frozen is not None:
                 frozen.requires_grad_(False)
         shape = (heads.clips, shown, heads.truncated)
-        asked = dict.fromkeys(heads.kinds, heads.spelled)
         groups = _groups(loss, optimiser.rate, heads.slow)
         _stage(recipe, name, loss, pool, optimiser, shape, out, device, progress, groups, asked)
     loss.requires_grad_(True)
@@ -315,7 +319,7 @@ def take(recipe: Recipe, start: Path, out: Path) -> list[str]:
         "grounding",
         "language",
         "dialogue",
-        *(("assign", "tune", "joint", "settle") if recipe.heads is not None else ()),
+        *(("assign", "tune", "joint", "settle", "moments") if recipe.heads is not None else ()),
     ):
         files = sorted((start / stage).glob("clips-*.safetensors" if stage == "pool" else "done.safetensors"))
         key = stage if stage in ours else "heads"
