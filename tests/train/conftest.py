@@ -30,7 +30,7 @@ def recipe() -> Recipe:
         calibration=2,
         model=TINY,
         perception=Perception(optimiser=few, scenes=3, moments=2),
-        pool=Pool(clips=6, shard=3, workers=1),
+        pool=Pool(clips=6, shard=3, workers=0),
         grounding=Grounding(optimiser=few, clips=2, queries=4),
         language=Language(optimiser=few, clips=2, queries=2, questions=3, captions=1),
         dialogue=Dialogue(optimiser=few, clips=2, queries=2, questions=1, captions=1, standing=2),
