@@ -45,7 +45,7 @@ def perfect(truth, world):
     cups = np.sort(states_at(scene, np.array([at])).x[len(scene.things) :, 0]) * world["size"][0]
     x = cups[place_of(scene, at)]
     box = np.array([[x - 5, 100, x + 5, 110.0]])
-    return Answer("track", "", track=Track("it", np.array([at]), box), extra=extra)
+    return Answer("ask", "", text=truth.text, track=Track("it", np.array([at]), box), extra=extra)
 
 
 def silent(truth, world):
@@ -68,6 +68,7 @@ def test_the_labels_themselves_pass_every_floor(clips):
     } <= set(found)
     assert [name for name, m in found.items() if m.passed is False] == []
     assert found["segment by words, J&F"].value == pytest.approx(1.0)
+    assert found["shell game, in words"].value == 1.0
     assert found["highest saliency, HIT@1"].value == 1.0  # a moment holds its start, not its end
     assert found["highest relevance of the query track, HIT@1"].value == 0.0
 

@@ -166,7 +166,7 @@ def _answer(model: Any, video: Any, session: Any, truth: Answer, world: Mapping[
     if model.unknown_words(truth.query.replace("<track_box>", " ")):
         said = Answer(truth.kind, truth.query, abstained=True)
     elif world.get("cups"):
-        said = tasks.track(model, video, "track " + _name(world, truth.extra["object"]), end=at)
+        said = tasks.ask(model, video, truth.query, end=at)
     elif truth.kind == "locate":
         said = tasks.locate(model, video, truth.query, at=at)
     elif truth.kind == "track" and "box" in truth.extra:
@@ -205,11 +205,6 @@ def _ground(session: Any, query: str) -> Answer:
     return Answer(
         "ground", query, moments=tuple(m for m in moments if m.duration > 0), extra={"peaks": peaks}
     )
-
-
-def _name(world: Mapping[str, Any], thing: int) -> str:
-    of = world["objects"][thing]
-    return f"the {of['colour']} {of['shape']}"
 
 
 # rows ----------------------------------------------------------------------------------------------------------------
@@ -345,6 +340,12 @@ def _shells(item: Item) -> Iterator[float]:
         yield float(_nearest(scene, at, x) == place_of(scene, at))
 
 
+def _told(item: Item) -> Iterator[float]:
+    """Whether the cup that hides the thing is told in words."""
+    if item.world.get("cups"):
+        yield float(is_right(item.said, item.truth))
+
+
 def _nearest(scene: Any, at: float, x: float) -> int:
     """Which cup from the left stands nearest to x at a time."""
     from kairos.world.scene import states_at
@@ -366,6 +367,7 @@ ROWS = (
     Row("requests handed to the right head", _routed, Target(0.99)),
     Row("plain questions answered in words", _unrouted, Target(0.99)),
     Row("shell game: the right cup of three", _shells, Target(0.70)),
+    Row("shell game, in words", _told, section="in detail"),
     Row("plain questions answered right", _answered, section="in detail"),
     Row("what is not there is not located", _refused, section="in detail"),
     Row("locate, mean IoU", _covered, section="in detail"),
