@@ -257,7 +257,7 @@ def _heads(
         ("tune", heads.tune, apart, alone, kinds),
         ("joint", heads.joint, (loss,), counts, kinds),
         ("settle", heads.settle, apart, alone, kinds),
-        ("moments", heads.moments, temporal, Counts(heads.places, place=2), {"temporal": False}),
+        ("moments", heads.moments, temporal, Counts(heads.places - 1, place=heads.places // 2), {"temporal": False}),
     )
     for name, optimiser, learning, shown, asked in stages:
         if not optimiser.steps or not learning:
