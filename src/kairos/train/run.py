@@ -251,13 +251,14 @@ def _heads(
     alone = Counts(heads.queries, place=2 * heads.places)
     apart = (model.handover, model.speech.decoder) if heads.spelled else (model.handover,)
     kinds = dict.fromkeys(heads.kinds, heads.spelled)
+    moments = Counts(heads.places - 1, place=heads.places // 2)
     temporal = [head for name, head in model.handover.tokens.heads.items() if name == "temporal"]
     stages = (
         ("assign", heads.assign, (model.speech.decoder,), counts, kinds),
         ("tune", heads.tune, apart, alone, kinds),
         ("joint", heads.joint, (loss,), counts, kinds),
         ("settle", heads.settle, apart, alone, kinds),
-        ("moments", heads.moments, temporal, Counts(heads.places - 1, place=heads.places // 2), {"temporal": False}),
+        ("moments", heads.moments, temporal, moments, {"temporal": False}),
     )
     for name, optimiser, learning, shown, asked in stages:
         if not optimiser.steps or not learning:
