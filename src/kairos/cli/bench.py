@@ -53,7 +53,7 @@ def run(
         Path | None,
         typer.Option(
             "--ablations",
-            help="Folder of models to compare, one in each sub-folder (duet).",
+            help="Folder of models to compare, one in each sub-folder (duet, heads).",
             metavar="FOLDER",
             show_default=False,
         ),
