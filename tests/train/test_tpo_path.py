@@ -12,7 +12,6 @@ from painted import write_clip
 import kairos
 from kairos.cli import main
 from kairos.timeline import Rle
-from kairos.train import loop
 
 RECIPE = """
 method: tpo
@@ -52,7 +51,6 @@ def work(tmp_path, monkeypatch):
     from PIL import Image
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loop, "draw_losses", lambda folder: None)
     (tmp_path / "videos" / "moving").mkdir(parents=True)
     write_clip(tmp_path / "videos" / "v_a.mp4", [(1.0, 2.5, "red")], duration=4.0)
     Image.new("RGB", (64, 48), "red").save(tmp_path / "videos" / "b.jpg")

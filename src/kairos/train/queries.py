@@ -17,6 +17,7 @@ from kairos.model.task_tokens import HEADS
 from kairos.train.batches import Batches
 from kairos.train.dialogue import Reply, Sequences, Words, due, sampled
 from kairos.train.duet import Labels, labels
+from kairos.train.examples import HEAD_OF
 from kairos.train.moments import MAX_WINDOWS
 from kairos.train.pool import Pool, identity, tick_times
 from kairos.world.labels import NOTHING
@@ -29,7 +30,6 @@ from kairos.world.wording import names_in, things_named
 
 QUERY_WORDS, ANSWER_WORDS = 18, 12
 HEADED = ("region", "temporal", "mask")  # the heads that requests are for
-HEAD_OF = {"ground": "temporal", "locate": "region", "track": "mask", "segment": "mask"}
 _SHARES = {"locate": 3, "track": 1, "segment": 1, "ground": 1}  # of the requests, in the order of `requests`
 
 
