@@ -55,6 +55,32 @@ def built(made_of):
     return model.eval().requires_grad_(False)
 
 
+def test_an_encoder_that_has_learned_is_kept(made_of, tmp_path):
+    """The language model is shown what it makes now, the temporal head what it made before; both come back from disk."""
+    torch.manual_seed(1)
+    model = AdaptedModel.build(dataclasses.replace(made_of, vision=True), follower=Follower(32))
+    assert dict(model.groups())["vision"]
+    assert "vision" not in dict(AdaptedModel.build(made_of, follower=Follower(32)).groups())
+    shown = torch.from_numpy(pictures(2))
+    torch.testing.assert_close(model.look(shown)[0], model.backbone(shown))
+    batch = {"ids": torch.tensor([[model.frames] * 8]), "boxes": torch.zeros(1, 4), "pictures": shown}
+    model.vision.requires_grad_(True)
+    model.embed(batch).square().sum().backward()
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.vision.parameters())
+    with torch.no_grad():
+        for parameter in model.vision.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    after, before = model.look(shown)
+    assert not torch.allclose(after, model.backbone(shown))
+    torch.testing.assert_close(before, model.backbone(shown).mean(1))
+    again = load(model.save(tmp_path), follower=Follower(32))
+    torch.testing.assert_close(again.look(shown), (after, before))
+    with torch.inference_mode():
+        told = {**batch, "frames": after}
+        told.pop("pictures")
+        torch.testing.assert_close(again.embed(batch), again.embed(told))
+
+
 def pictures(count: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
 

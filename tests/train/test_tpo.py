@@ -236,6 +236,14 @@ class Killed(BaseException):
     pass
 
 
+def test_from_the_stage_on_in_which_the_encoder_learns_it_is_looked_through(folder):
+    rates = [Rates(), Rates(vision=1e-3), Rates()]
+    plan = recipe(folder, *(stage(folder, f"s{k}", rates=r) for k, r in enumerate(rates)), videos="videos")
+    assert tpo.looks(plan) == {"s0": False, "s1": True, "s2": True}
+    assert tpo.made_of(plan).vision
+    assert not tpo.made_of(dataclasses.replace(plan, stages=plan.stages[:1])).vision
+
+
 def test_killed_and_resumed_equals_never_killed(folder, tmp_path):
     """Also what dropout leaves out, and with several batches a step."""
     joint = stage(folder, "joint", ("tasks", "talk"), rates=JOINT, steps=3, rows=4)
@@ -374,7 +382,7 @@ stages:
         (("1.0e-3", "-1"), "rates.language: -1.0 is not 0 or more"),
         (("1.0e-3", ".nan"), "rates.language: nan is not 0 or more"),
         (("language: 1.0e-3", "language: 0, words: 0"), "nothing is learned"),
-        (("language: 1.0e-3", "vision: 1.0e-3"), "there is no vision encoder to train"),
+        (("language: 1.0e-3", "vision: 1.0e-3"), "rates.vision: what learns must look"),
         (("language: 1.0e-3", "heads: {regoin: 1}"), "rates.heads.regoin: unknown key; did you mean region?"),
         (("heads: {region: {}}", "heads: {regin: {}}"), "heads.regin: unknown key; did you mean region?"),
         (("a.jsonl: null", "a.jsonl: -1"), "data.a.jsonl: -1.0 is not 0 or more"),
@@ -412,6 +420,12 @@ def test_the_shipped_recipe_has_the_papers_settings():
     assert by["mask"].rates.heads == by["mask"].rates.tokens == {"mask": 1e-4}
     for name in ("tasks", "joint"):
         rates = by[name].rates
-        assert {rates.language, rates.connector, *rates.heads.values(), *rates.tokens.values()} == {2e-5}
+        assert {
+            rates.language,
+            rates.connector,
+            rates.vision,
+            *rates.heads.values(),
+            *rates.tokens.values(),
+        } == {2e-5}
         assert by[name].batch == 256
     assert (by["tasks"].epochs, by["joint"].epochs) == (1, 3)

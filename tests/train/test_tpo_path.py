@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from backbone import sam2, vision_language
 from painted import write_clip
 
@@ -17,6 +18,7 @@ RECIPE = """
 method: tpo
 language: vlm
 features: features
+videos: videos
 missing: skip
 width: 8
 frames: 4
@@ -41,7 +43,7 @@ stages:
     data: {tasks.jsonl: 3, chat.jsonl: 1}
     batch: 4
     steps: 1
-    rates: {connector: 1.0e-3, heads: {temporal: 1.0e-3, region: 1.0e-3, mask: 1.0e-3}}
+    rates: {connector: 1.0e-3, vision: 1.0e-3, heads: {temporal: 1.0e-3, region: 1.0e-3, mask: 1.0e-3}}
 """
 
 
@@ -116,7 +118,14 @@ def test_from_annotations_to_answers(work, capsys):
     ]
     folder = run("train", "tpo.yaml", "--device", "cpu", "--json", "--quiet")["model"]
 
+    planned = planned["stages"][2]["learns"]
+    assert "vision=0.001" in planned
+
     model = kairos.load(folder)
+    one = torch.full((1, 32, 32, 3), 90, dtype=torch.uint8)
+    shown, told = model.look(one)
+    assert not torch.equal(shown, model.backbone(one))  # the encoder has learned,
+    torch.testing.assert_close(told, model.backbone(one).mean(1))  # and the temporal head reads it as it was
     clip = work / "videos" / "v_a.mp4"
     found = model.ground(clip, "the red ring moves left")
     assert found.moments

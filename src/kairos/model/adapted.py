@@ -50,7 +50,8 @@ class AdaptedConfig:
     """What an adapted model is made of. `language` and `follower` are folders (or names that transformers can load).
 
     At most `frames` frames of a video are shown to it; their features have the length `width` and were made as `features`
-    says, None where that is not known. `heads` are registered task heads with their settings.
+    says, None where that is not known. With `vision` their encoder has been trained, too, and is among what is kept. `heads`
+    are registered task heads with their settings.
     """
 
     language: str
@@ -61,6 +62,7 @@ class AdaptedConfig:
     heads: dict[str, dict[str, Any]] = field(default_factory=dict)
     follower: str | None = None
     features: Settings | None = None
+    vision: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ class NewWords(nn.Module):
 class AdaptedModel(Asked, nn.Module):
     """`language` is a causal language model of transformers, with or without LoRA; `script` has taught its tokenizer.
 
-    `connector` takes frame features to its width. `follower` is frozen and has `prompt`, boxes (n, 4) -> (n, 3, C); without
-    it nothing is followed, and the mask head learns nothing.
+    `connector` takes frame features to its width. `vision` makes them, where that has been trained. `follower` is frozen and
+    has `prompt`, boxes (n, 4) -> (n, 3, C); without it nothing is followed, and the mask head learns nothing.
     """
 
     task_ids: Tensor
@@ -122,11 +124,12 @@ class AdaptedModel(Asked, nn.Module):
         connector: nn.Module,
         tokens: TaskTokens,
         *,
+        vision: Backbone | None = None,
         follower: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.made_of, self.script, self.name = made_of, script, "adapted"
-        self.language, self.connector, self.tokens = language, connector, tokens
+        self.language, self.connector, self.tokens, self.vision = language, connector, tokens, vision
         self.follower: Any = follower if follower is None else follower.eval().requires_grad_(False)
         self._backbone: list[Backbone] = []  # in a list, so that it is no part of this module
         embeddings, head = self.base.get_input_embeddings(), self.base.get_output_embeddings()
@@ -176,7 +179,9 @@ class AdaptedModel(Asked, nn.Module):
                 hint=f"make them by its own encoder: kairos features --backbone {made_of.language}",
             )
         adapted = with_lora(language, made_of.rank, made_of.alpha)
-        return cls(made_of, adapted, script, connector, TaskTokens(size, made_of.heads), follower=follower)
+        tokens = TaskTokens(size, made_of.heads)
+        vision = _encoder(made_of) if made_of.vision else None
+        return cls(made_of, adapted, script, connector, tokens, vision=vision, follower=follower)
 
     # what it reads and says ----------------------------------------------------------------------------------
 
@@ -189,12 +194,17 @@ class AdaptedModel(Asked, nn.Module):
     def embed(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Everything that the language model reads, (B, L, E): words, frames, boxes, task tokens.
 
-        `ids` (B, L), `boxes` (B, 4) and, where anything is shown, `frames` (M, P, F).
+        `ids` (B, L), `boxes` (B, 4) and, where anything is shown, `frames` (M, P, F), or `pictures`, uint8 (M, S, S, 3), for a
+        `vision` that makes them.
         """
         ids = batch["ids"]
         vectors = self.words.embed(ids, self.base.get_input_embeddings())
-        if "frames" in batch:
-            seen = self.connector(batch["frames"].to(vectors.dtype)).flatten(0, 1)  # (M * P, E)
+        shown = batch.get("frames")
+        if "pictures" in batch:
+            assert self.vision is not None
+            shown = self.vision(batch["pictures"])
+        if shown is not None:
+            seen = self.connector(shown.to(vectors.dtype)).flatten(0, 1)  # (M * P, E)
             vectors = vectors.masked_scatter((ids == self.frames)[..., None], seen.to(vectors.dtype))
         boxes = self.tokens.box(batch["boxes"].to(vectors.dtype))
         vectors = torch.where((ids == self.track_box)[..., None], boxes[:, None].to(vectors.dtype), vectors)
@@ -230,14 +240,16 @@ class AdaptedModel(Asked, nn.Module):
     def backbone(self) -> Backbone:
         """The vision encoder whose features it was trained on. Raises ModelError where it is not known, or not there."""
         if not self._backbone:
-            made = self.made_of.features
-            if made is None:
-                raise ModelError(
-                    f"{self.name} was trained on features that do not say which encoder made them",
-                    hint="make them by `kairos features`, and train again",
-                )
-            self._backbone.append(Backbone.load(made.backbone, grid=made.grid, device=str(self.device)))
+            self._backbone.append(_encoder(self.made_of).to(self.device))
         return self._backbone[0]
+
+    @torch.inference_mode()
+    def look(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """What is made of pictures, uint8 (n, S, S, 3): features (n, P, F) for the language model, and one of each picture,
+        (n, F), for the temporal head, which reads what the encoder gave before it was trained (the paper's has one of its own).
+        """
+        before = self.backbone(pictures)
+        return before if self.vision is None else self.vision(pictures), before.float().mean(1)
 
     @property
     def config(self) -> Sees:
@@ -280,6 +292,8 @@ class AdaptedModel(Asked, nn.Module):
         yield "language", [p for n, p in self.language.named_parameters() if "lora_" in n]
         yield "words", list(self.words.parameters())
         yield "connector", list(self.connector.parameters())
+        if self.vision is not None:
+            yield "vision", list(self.vision.parameters())
         yield "box", list(self.tokens.box.parameters())
         for name in self.tokens.embeddings:
             yield f"tokens.{name}", [self.tokens.embeddings[name]]
@@ -355,6 +369,17 @@ def with_lora(language: nn.Module, rank: int, alpha: int, dropout: float = 0.0) 
         )  # peft asks transformers by a name that goes out of use
         adapted: nn.Module = get_peft_model(language, settings)
     return adapted
+
+
+def _encoder(made_of: AdaptedConfig) -> Backbone:
+    """The vision encoder that its features were made by."""
+    made = made_of.features
+    if made is None:
+        raise ModelError(
+            "the model's features do not say which encoder made them",
+            hint="make them by `kairos features`, and train again",
+        )
+    return Backbone.load(made.backbone, grid=made.grid)
 
 
 def _pretrained(path: str) -> tuple[Any, nn.Module | None]:

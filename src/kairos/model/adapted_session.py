@@ -39,6 +39,7 @@ class AdaptedSession:
         self.model, self.turns = model, list[Turn]()
         self._backbone, self._fps = model.backbone, model.config.fps
         self._frames: list[Tensor] = []  # (t, P, F), as features are kept on disk
+        self._means: list[Tensor] = []  # (t, F)
         self._duration: float | None = None
         self._queries: list[str] = []
         self._found: tuple[tuple[str, int], Moments] | None = None
@@ -51,7 +52,9 @@ class AdaptedSession:
         if frames.dtype != np.uint8 or frames.shape[1:] != (size, size, 3):
             raise InputError(f"frames are {frames.dtype} {frames.shape}, not uint8 (n, {size}, {size}, 3)")
         if len(frames):
-            self._frames.append(self._backbone(torch.from_numpy(frames)).to("cpu", torch.bfloat16))
+            seen, means = self.model.look(torch.from_numpy(frames))
+            self._frames.append(seen.to("cpu", torch.bfloat16))
+            self._means.append(means.cpu())
 
     def end(self, duration_s: float) -> None:
         self._duration = duration_s
@@ -200,10 +203,8 @@ class AdaptedSession:
         """What the temporal head makes of the query and all clips, each the mean of its frames and their patches."""
         key = self._query, self.ticks
         if self._found is None or self._found[0] != key:
-            means = torch.cat([frames.float().mean(1) for frames in self._frames])
-            clips = torch.stack([part.mean(0) for part in means.split(self._each)])[None].to(
-                self.model.device
-            )
+            parts = torch.cat(self._means).split(self._each)
+            clips = torch.stack([part.mean(0) for part in parts])[None].to(self.model.device)
             known = torch.ones(clips.shape[:2], dtype=torch.bool, device=clips.device)
             self._found = key, self._head("temporal", self.ticks, {"video": clips, "video_known": known})
         return self._found[1]

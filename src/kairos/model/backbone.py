@@ -53,7 +53,7 @@ class Settings:
 
 
 class Backbone(nn.Module):
-    """A frozen `tower`; its pictures are `size` pixels square, each gives `patches` features of length `width`.
+    """A `tower`, frozen as it comes; its pictures are `size` pixels square, each gives `patches` features of length `width`.
 
     `layer` is the hidden layer that is read, None for the last one, behind its norm. With `grid` the patches are averaged to
     so many rows and columns.
@@ -87,7 +87,8 @@ class Backbone(nn.Module):
                 hint=f"a picture of {size} pixels has {self.side} x {self.side} patches",
             )
         self.patches = (grid or self.side) ** 2
-        self.width = self(torch.zeros(1, size, size, 3, dtype=torch.uint8)).shape[-1]
+        with torch.no_grad():
+            self.width = self(torch.zeros(1, size, size, 3, dtype=torch.uint8)).shape[-1]
 
     @classmethod
     def load(cls, path: str | Path, *, grid: int | None = None, device: str = "cpu") -> Backbone:
@@ -138,7 +139,6 @@ class Backbone(nn.Module):
             ) from error
         return made.to(device)
 
-    @torch.inference_mode()
     def forward(self, frames: Tensor) -> Tensor:
         """uint8 RGB (n, S, S, 3) -> (n, P, F), row by row."""
         pixels = ((frames.to(self.mean.device).float() - self.mean) / self.std).permute(0, 3, 1, 2)

@@ -29,7 +29,7 @@ from kairos.video import Video
 from kairos.video.folder import SUFFIXES as PICTURES
 from kairos.video.slides import Slides
 
-__all__ = ["VIDEOS", "Encoded", "encode", "find"]
+__all__ = ["VIDEOS", "Encoded", "encode", "find", "opened"]
 
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"),
@@ -134,7 +134,7 @@ def _encode(
 ) -> None:
     """Writes the features of one video or picture. Raises VideoError where not all of it can be seen."""
     alone = path.suffix.lower() in PICTURES
-    with _opened(path, 1.0 if alone else rate) as video:
+    with opened(path, 1.0 if alone else rate) as video:
         length = float(video.duration)
         clips = 1 if alone else max(1, round(length / settings.clip_s))
         each = 1 if alone else settings.frames_a_clip
@@ -145,7 +145,8 @@ def _encode(
         times: list[float] = []
         shown = video.sample(max_frames=count, size=side, phase=0.5)
         while chunk := take(shown, CHUNK):
-            features = encoder(torch.from_numpy(np.stack([frame.image for frame in chunk])))
+            with torch.inference_mode():
+                features = encoder(torch.from_numpy(np.stack([frame.image for frame in chunk])))
             means.append(features.float().mean(1).cpu())
             some = [k for k, frame in enumerate(chunk) if frame.tick in kept]
             frames.append(features[some].to("cpu", torch.bfloat16))
@@ -176,5 +177,6 @@ def _encode(
     )
 
 
-def _opened(path: Path, rate: float | None) -> Video:
+def opened(path: Path, rate: float | None) -> Video:
+    """A video; with a `rate` a folder of pictures is one, or a picture alone."""
     return kairos.video.open(path) if rate is None or path.suffix.lower() in VIDEOS else Slides(path, rate)

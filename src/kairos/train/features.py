@@ -6,7 +6,7 @@
     header               fps, clip_s, and, where they are known, duration (seconds), height and width (pixels of the source)
 
 `features.json` says which encoder that was (`Settings`). While the vision encoder is frozen (TPO's stages one and two) this is
-the same as running it, and much cheaper. `train.encoding` writes such a folder.
+the same as running it, and much cheaper; where it learns, `train.pictures` has what it looks at. `train.encoding` writes such a folder.
 """
 
 from __future__ import annotations
@@ -103,10 +103,14 @@ class Features:
         path = self.path(video)
         with _open(path) as file:
             rows = _rows(file, path)
-            seen = rows.get_shape()[0]
-            if until is not None:
-                seen = max(1, int((_times(file, seen) <= until + 1e-6).sum()))
-            return torch.cat([rows[k : k + 1] for k in spread(seen, count)])
+            return torch.cat([rows[k : k + 1] for k in _places(file, rows, count, until)])
+
+    def times(self, video: str, count: int, until: float | None = None) -> Tensor:
+        """When those frames were shown (n,), seconds."""
+        path = self.path(video)
+        with _open(path) as file:
+            rows = _rows(file, path)
+            return _times(file, rows.get_shape()[0])[_places(file, rows, count, until)]
 
     def clips(self, video: str) -> Tensor:
         """Features (T, V), one every `clip_s` seconds."""
@@ -212,6 +216,14 @@ def _rows(file: Any, path: Path) -> Any:
     if len(rows.get_shape()) != 3 or not rows.get_shape()[0]:
         raise VideoError(f"{path}: frames of shape {tuple(rows.get_shape())}, not of 3 axes", path=path)
     return rows
+
+
+def _places(file: Any, rows: Any, count: int, until: float | None) -> list[int]:
+    """Which of the `rows` are read, where at most `count` are asked for."""
+    seen = rows.get_shape()[0]
+    if until is not None:
+        seen = max(1, int((_times(file, seen) <= until + 1e-6).sum()))
+    return spread(seen, count)
 
 
 def _times(file: Any, count: int) -> Tensor:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from kairos.errors import AnnotationError, OptionError
+from kairos.errors import AnnotationError, OptionError, VideoError
 from kairos.model.adapted import AdaptedConfig, AdaptedModel
 from kairos.model.task_tokens import HEADS
 from kairos.timeline.files import atomic_write
@@ -29,6 +29,7 @@ from kairos.train.examples import Example
 from kairos.train.features import Features
 from kairos.train.features import settings as settings_of
 from kairos.train.loop import Progress, fit
+from kairos.train.pictures import Pictures, source
 from kairos.train.recipe import Optimiser
 from kairos.train.tpo_batches import TpoBatches, lacking
 from kairos.train.tpo_model import TpoLoss
@@ -41,7 +42,10 @@ SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Peak learning rates, 0 for what is frozen; `words` are the task words' rows, `box` reads a user's box."""
+    """Peak learning rates, 0 for what is frozen; `words` are the task words' rows, `box` reads a user's box.
+
+    From the first stage on in which the `vision` encoder learns, it looks at videos, not at its features of before.
+    """
 
     language: float = 2e-5
     words: float = 2e-5
@@ -82,7 +86,8 @@ class TpoRecipe:
     """A training by TPO. `language` is a causal language model as transformers loads it, `features` a folder of features.
 
     `width` is the length of a feature; examples without features are an error, or left out with `missing: skip`. `heads` are registered heads with their settings; `follower` is a SAM 2, whose prompts
-    the mask head learns to give.
+    the mask head learns to give. `videos` is the folder that the features were made of: where the vision encoder learns, it
+    looks at these.
     """
 
     method: Literal["tpo"] = "tpo"
@@ -92,6 +97,7 @@ class TpoRecipe:
     language: str
     features: str
     missing: Literal["error", "skip"] = "error"
+    videos: str | None = None
     width: int = 1024
     frames: int = 16
     length: int = 4096
@@ -119,7 +125,17 @@ def made_of(recipe: TpoRecipe) -> AdaptedConfig:
         heads=recipe.heads,
         follower=recipe.follower,
         features=settings_of(recipe.features),
+        vision=any(looks(recipe).values()),
     )
+
+
+def looks(recipe: TpoRecipe) -> dict[str, bool]:
+    """Whether each stage looks at videos: from the first one on in which the vision encoder learns."""
+    seen, at = False, {}
+    for stage in recipe.stages:
+        seen = seen or stage.rates.vision > 0
+        at[stage.name] = seen
+    return at
 
 
 def run(
@@ -199,6 +215,12 @@ def _train(
         name for name in recipe.heads if stage.rates.of(f"heads.{name}") or stage.rates.of(f"tokens.{name}")
     ]
 
+    pictures = None
+    if looks(recipe)[stage.name]:
+        assert model.vision is not None
+        assert recipe.videos is not None
+        pictures = Pictures(Path(recipe.videos), features, model.vision.size, model.vision.patches)
+
     def batches(first: int) -> TpoBatches:
         return TpoBatches(
             mine,
@@ -212,6 +234,7 @@ def _train(
             seed=recipe.seed,
             first=first * batches_a_step * _devices(),
             steps=steps * batches_a_step * _devices(),
+            pictures=pictures,
         )
 
     rates = [stage.rates.of(name) for name, _ in model.groups()]
@@ -248,6 +271,7 @@ def _planned(
         "language",
         "words",
         "connector",
+        "vision",
         "box",
         *(f"{p}.{h}" for h in recipe.heads for p in ("heads", "tokens")),
     )
@@ -276,8 +300,10 @@ def _learnable(
     kept: dict[str, list[Example]] = {}
     problems: dict[str, None] = {}
     lost = 0
+    learns = looks(recipe)
+    looked_at = {path for stage in recipe.stages if learns[stage.name] for path in stage.data}
     for path, of in sets.items():
-        told = [lacking(example, features, recipe.width) for example in of]
+        told = [_problem(example, features, recipe, path in looked_at) for example in of]
         kept[path] = [example for example, problem in zip(of, told, strict=True) if problem is None]
         problems |= dict.fromkeys(f"{path}: {problem}" for problem in told if problem is not None)
         lost += len(of) - len(kept[path])
@@ -295,6 +321,16 @@ def _learnable(
             hint="make the features by `kairos features`" + ("" if empty else ", or set missing: skip"),
         )
     return kept
+
+
+def _problem(example: Example, features: Features, recipe: TpoRecipe, looked_at: bool) -> str | None:
+    problem = lacking(example, features, recipe.width)
+    if problem is None and looked_at and example.video is not None and recipe.videos is not None:
+        try:
+            source(Path(recipe.videos), features, example.video)
+        except VideoError as error:
+            return error.message
+    return problem
 
 
 def _steps(stage: Stage, sets: Mapping[str, list[Example]]) -> int:
@@ -368,8 +404,6 @@ def _absurd_stage(stage: Stage, recipe: TpoRecipe) -> list[str]:
     ]
     if not any(rate > 0 for rate in rates.values()):
         errors.append("rates: nothing is learned")
-    if stage.rates.vision > 0:
-        errors.append(
-            "rates.vision: features are given, so there is no vision encoder to train; leave it out"
-        )
+    if stage.rates.vision > 0 and recipe.videos is None:
+        errors.append("rates.vision: what learns must look; name the folder of videos, videos")
     return errors

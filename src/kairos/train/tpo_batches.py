@@ -1,7 +1,7 @@
 """Batches for TPO: examples of many sets, mixed, as tensors; a function of seed and step.
 
 Shapes: B rows, L tokens, M frames of all rows, P features a frame, F their length; n rows with a task of one head, T clips,
-V their features. Boxes are xyxy in [0, 1] of the squeezed picture. Tensors of a head begin with its name.
+V their features, S side of a picture. Boxes are xyxy in [0, 1] of the squeezed picture. Tensors of a head begin with its name.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from kairos.train.examples import Example
 from kairos.train.features import Features
 from kairos.train.mixture import Mixture
 from kairos.train.moments import LEVELS, MomentTargets, label
+from kairos.train.pictures import Pictures
 
 __all__ = ["IGNORED", "TpoBatches", "lacking", "truth"]
 
@@ -32,7 +33,10 @@ RATED = 4.0
 
 
 class TpoBatches(Batches):
-    """`rows` examples a step, drawn from `sets` by weight. Examples whose head is none of `heads` teach assignment alone."""
+    """`rows` examples a step, drawn from `sets` by weight. Examples whose head is none of `heads` teach assignment alone.
+
+    With `pictures` frames are what a vision encoder looks at, (M, S, S, 3), of which it makes P features each.
+    """
 
     def __init__(
         self,
@@ -48,8 +52,10 @@ class TpoBatches(Batches):
         seed: int,
         first: int,
         steps: int,
+        pictures: Pictures | None = None,
     ) -> None:
         super().__init__(first, steps)
+        self.pictures = pictures
         self.sets, self.features, self.script, self.heads = sets, features, script, tuple(heads)
         self.rows, self.frames, self.length = rows, frames, length
         self.seed = seed
@@ -64,7 +70,7 @@ class TpoBatches(Batches):
         """The batch of these examples, none of which is `lacking` anything. Raises OptionError for what does not fit."""
         shown = [self._shown(example) for example in examples]
         spoken = [
-            self._spoken(example, 0 if frames is None else frames.shape[0] * frames.shape[1])
+            self._spoken(example, 0 if frames is None else len(frames) * self._patches(frames))
             for example, frames in zip(examples, shown, strict=True)
         ]
         batch = self._tokens(examples, spoken)
@@ -74,7 +80,7 @@ class TpoBatches(Batches):
                 f"frames of several shapes: {sorted({tuple(f.shape[1:]) for f in seen})}", option="features"
             )
         if seen:
-            batch["frames"] = torch.cat(seen)
+            batch["frames" if self.pictures is None else "pictures"] = torch.cat(seen)
         for head in self.heads:
             rows = [k for k, example in enumerate(examples) if example.head == head]
             if rows:
@@ -87,7 +93,10 @@ class TpoBatches(Batches):
         if example.video is None:
             return None
         until = example.at if example.task in ("track", "segment") else None
-        return self.features.frames(example.video, self.frames, until)
+        return (self.pictures or self.features).frames(example.video, self.frames, until)
+
+    def _patches(self, frames: Tensor) -> int:
+        return frames.shape[1] if self.pictures is None else self.pictures.patches
 
     def _spoken(self, example: Example, shown: int) -> Spoken:
         pair = None
