@@ -7,8 +7,9 @@ import json
 import pytest
 
 from kairos.bench import embedded, models, run
-from kairos.bench.clips import Clip, Still, answers_about, fingerprint
+from kairos.bench.clips import Clip, Still, answers_about
 from kairos.bench.embedded import answered, paired
+from kairos.bench.models import fingerprint
 from kairos.bench.table import ALL, HELD_OUT, SEEN, held_out, measures
 from kairos.errors import OptionError
 from kairos.timeline import Answer

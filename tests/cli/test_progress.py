@@ -50,6 +50,34 @@ def test_every_stage_ends_with_a_line(capsys):
     assert [line.split(":")[0] for line in lines] == ["perception", "language"]
 
 
+def at(monkeypatch, *seconds):
+    """The clock shows these times, one after the other."""
+    shown = iter(seconds)
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(shown))
+
+
+def test_the_pace_is_that_of_the_work_at_hand(monkeypatch):
+    """Every stage has its own, and what was done before a kill counts for nothing."""
+    at(monkeypatch, 0, 10, 20, 30, 40)
+    pace = progress._Pace()
+    assert [pace(done) for done in (5, 10, 2, 4)] == [0.5, 0.5, 0.2, 0.2]
+    at(monkeypatch, 0, 10, 20)
+    resumed = progress._Pace()
+    assert [resumed(done) for done in (900, 920)][-1] == 2.0
+
+
+def test_what_is_left_is_told(capsys, monkeypatch):
+    at(monkeypatch, 0, 0, 60, 60, 590, 590)
+    with progress.counting("training", "steps") as update:
+        update(6, 60)
+        update(59, 60)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "training: 6 / 60 steps, 0.1 a second, 9 min left",
+        "training: 59 / 60 steps, 0.1 a second",
+    ]
+
+
 def test_quiet(capsys):
     with progress.watching("a.mp4", quiet=True) as update:
         update(8.0, 8.0)

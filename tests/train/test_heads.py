@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import kairos
+from kairos.model.kairos import count_parameters
 from kairos.model.spelled import LAST, numbers
 from kairos.model.words import BOX, BOX_TOKEN, SPECIAL, TRACK_BOX
 from kairos.train.objectives import QueryLoss
@@ -81,6 +82,7 @@ def test_the_plan_names_them(trained):
     names = [stage["name"] for stage in result["stages"]]
     assert names[2] == "following"
     assert names[-5:] == ["assign", "tune", "joint", "settle", "moments"]
+    assert result["parameters"] == count_parameters(kairos.load(result["model"]))
 
 
 def test_what_was_trained_can_be_asked(trained):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kairos.tasks.protocol import Model
     from kairos.video import Frame, Video
 
-__all__ = ["Clip", "Still", "answers_about", "fingerprint", "rendered"]
+__all__ = ["Clip", "Still", "answers_about", "rendered"]
 
 TOP = 5
 ASKED = ("ground", "ask")  # queries for moments, and questions
@@ -70,16 +70,6 @@ def rendered(
         progress=lambda done, total: progress(done, total, f"rendering {split}"),
     )
     return [Clip(path, split, kinds) for path in paths]
-
-
-def fingerprint(folder: Path) -> str:
-    """A model's hash: everything in its folder that can change what it says."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in (".json", ".safetensors", ".txt", ".model") and path.is_file():
-            digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def answers_about(model: Model, video: Video, labels: Sequence[Answer]) -> Iterator[Answer]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
-from kairos.bench.clips import fingerprint
 from kairos.errors import OptionError
 
-__all__ = ["load", "models_in"]
+__all__ = ["fingerprint", "load", "models_in"]
 
 
 def load(path: Any = None) -> tuple[Any, str]:
@@ -18,6 +18,16 @@ def load(path: Any = None) -> tuple[Any, str]:
 
     loaded = kairos.load(path) if path is not None else kairos.load()
     return loaded, fingerprint(Path(path) if path is not None else embedded_path())
+
+
+def fingerprint(folder: Path) -> str:
+    """A model's hash: everything in its folder that can change what it says."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".json", ".safetensors", ".txt", ".model") and path.is_file():
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def models_in(folder: Any) -> dict[str, Path]:

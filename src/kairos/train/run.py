@@ -67,6 +67,10 @@ def build(recipe: Recipe) -> KairosModel:
 def plan(recipe: Recipe) -> dict[str, Any]:
     """What a run would do: its stages with their steps, and the model's size."""
     model = build(recipe)
+    if recipe.following is not None:
+        model.give_follower(Follower(model.config.image_size))
+    if recipe.heads is not None:
+        model.give_heads(settings(model.config, recipe.heads))
     return {
         "recipe": recipe.name,
         "seed": recipe.seed,

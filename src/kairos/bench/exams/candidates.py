@@ -32,7 +32,7 @@ def candidate_of(model: Any, frames: int | None = None) -> Candidate:
         return candidate
 
     import kairos
-    from kairos.bench.clips import fingerprint
+    from kairos.bench.models import fingerprint
     from kairos.model.loading import EMBEDDED, embedded_path
 
     path = embedded_path() if model is None or os.fspath(model) == EMBEDDED else Path(model)
