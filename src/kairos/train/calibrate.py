@@ -29,9 +29,9 @@ _SUMS = np.linspace(0.2, 1.8, 33)  # of two heads
 
 @torch.inference_mode()
 def calibrate(
-    model: KairosModel, scenes: int = 80, progress: Callable[[int, int], None] | None = None
+    model: KairosModel, scenes: int = 160, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, float]:
-    """Set the model's two thresholds; returns them with what they reach on validation."""
+    """Set the model's thresholds; returns them with what they reach on validation."""
     present: list[bool] = []
     presence: list[float] = []
     watched: dict[str, list[np.ndarray]] = {heads: [] for heads in KINDS}

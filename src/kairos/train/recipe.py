@@ -109,17 +109,17 @@ class Heads:
 
     assign: Optimiser = Optimiser(steps=60, rate=8e-4, warmup=15)
     tune: Optimiser = Optimiser(steps=220, rate=3e-3, warmup=20)
-    joint: Optimiser = Optimiser(steps=600, rate=5e-4, warmup=20)
-    settle: Optimiser = Optimiser(steps=450, rate=1e-3, warmup=20)
+    joint: Optimiser = Optimiser(steps=1100, rate=5e-4, warmup=20)
+    settle: Optimiser = Optimiser(steps=300, rate=1e-3, warmup=20)
     moments: Optimiser = Optimiser(steps=300, rate=8e-4, warmup=20)
     slow: float = 8e-4
     clips: int = 8
     places: int = 6
-    queries: int = 4
-    questions: int = 5
+    queries: int = 6
+    questions: int = 8
     captions: int = 1
     standing: int = 2
-    truncated: float = 0.3
+    truncated: float = 0.5
     kinds: tuple[str, ...] = ("region", "temporal", "mask")
     temporal: Literal["cg-detr", "simple"] = "cg-detr"
     spelled: bool = False
@@ -142,7 +142,7 @@ class Recipe:
     language: Language = Language()
     dialogue: Dialogue = Dialogue()
     heads: Heads | None = None
-    calibration: int = 80  # scenes of the validation split
+    calibration: int = 160  # scenes of the validation split
 
 
 def load_recipe(path: str | Path, changes: Iterable[str] = ()) -> Recipe:
