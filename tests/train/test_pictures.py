@@ -83,3 +83,6 @@ def test_what_is_not_there(videos, features, tmp_path):
     (tmp_path / "sub" / "a.mp4").write_bytes(b"junk")
     with pytest.raises(VideoError, match=r"a\.mp4"):
         Pictures(tmp_path, features, SIDE, 1).frames("a", 2)
+    write_clip(tmp_path / "sub" / "a.mp4", [(1.0, 2.5, "red")], duration=3.0)
+    with pytest.raises(VideoError, match="is 3 s long, and its features are of 4 s"):
+        Pictures(tmp_path, features, SIDE, 1).frames("a", 2)

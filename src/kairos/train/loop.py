@@ -18,6 +18,7 @@ from torch import nn
 from torch.utils.data import IterableDataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from kairos.errors import KairosError
 from kairos.train.recipe import Optimiser
 
 _SAVE_EVERY_S = 50.0
@@ -152,8 +153,19 @@ def fit(
     for callback in list(trainer.callback_handler.callbacks):  # ours is the only voice
         if type(callback).__name__ in ("PrinterCallback", "ProgressCallback"):
             trainer.remove_callback(callback)
-    trainer.train(resume_from_checkpoint=checkpoint)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    except KairosError as error:
+        if (told := own(error)) is error:
+            raise
+        raise told from error
     draw_losses(folder)
+
+
+def own(error: KairosError) -> KairosError:
+    """The error that a loader met, without the worker's traceback, which torch puts before its words."""
+    _, found, said = error.message.rpartition(f".{type(error).__name__}: ")
+    return type(error)(said) if found else error
 
 
 def _last(folder: Path) -> tuple[str | None, int]:

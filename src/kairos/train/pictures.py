@@ -21,6 +21,9 @@ from kairos.video.slides import Slides
 
 __all__ = ["Pictures", "source"]
 
+LONGER_S = 0.1
+"""By so many seconds a video may differ from what its features say of it: other files of it would show other frames."""
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -35,19 +38,28 @@ class Pictures:
     patches: int
 
     def frames(self, video: str, count: int, until: float | None = None) -> Tensor:
-        """The frames of `Features.frames`, uint8 RGB (n, S, S, 3). Raises VideoError for what does not decode."""
+        """The frames of `Features.frames`, uint8 RGB (n, S, S, 3). Raises VideoError for what does not decode, or is not what they
+        were made of.
+        """
         times = self.features.times(video, count, until).numpy()
         path = source(self.folder, self.features, video)
-        with opened(path, self._rate(path, video)) as shown:
+        seconds = self.features.facts(video).duration
+        with opened(path, _rate(path, seconds)) as shown:
+            if seconds is not None and abs(float(shown.duration) - seconds) > LONGER_S:
+                raise VideoError(
+                    f"{path} is {float(shown.duration):g} s long, and its features are of {seconds:g} s",
+                    path=path,
+                    hint="make its features again, or give the file that they were made of",
+                )
             return torch.from_numpy(shown.frames(times, self.size).images)
 
-    def _rate(self, path: Path, video: str) -> float:
-        """Pictures a second of a folder; a picture alone has any rate, and a video says its own."""
-        seconds = self.features.facts(video).duration
-        if not path.is_dir() or seconds is None:
-            return 1.0
-        with Slides(path, 1.0) as pictures:
-            return pictures.duration / seconds
+
+def _rate(path: Path, seconds: float | None) -> float:
+    """Pictures a second of a folder; a picture alone has any rate, and a video says its own."""
+    if not path.is_dir() or seconds is None:
+        return 1.0
+    with Slides(path, 1.0) as pictures:
+        return pictures.duration / seconds
 
 
 def source(folder: Path, features: Features, video: str) -> Path:

@@ -34,7 +34,7 @@ from kairos.train.recipe import Optimiser
 from kairos.train.tpo_batches import TpoBatches, lacking
 from kairos.train.tpo_model import TpoLoss
 
-__all__ = ["Rates", "Stage", "TpoRecipe", "load_recipe", "made_of", "run"]
+__all__ = ["Rates", "Stage", "TpoRecipe", "load_recipe", "looks", "made_of", "run"]
 
 SHOWN = 3
 """So many problems of examples are told one by one."""
