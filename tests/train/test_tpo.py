@@ -382,7 +382,10 @@ stages:
         (("1.0e-3", "-1"), "rates.language: -1.0 is not 0 or more"),
         (("1.0e-3", ".nan"), "rates.language: nan is not 0 or more"),
         (("language: 1.0e-3", "language: 0, words: 0"), "nothing is learned"),
-        (("language: 1.0e-3", "vision: 1.0e-3"), "rates.vision: what learns must look"),
+        (
+            ("language: 1.0e-3", "vision: 1.0e-3"),
+            "rates.vision: an encoder that learns looks at videos; set videos",
+        ),
         (("language: 1.0e-3", "heads: {regoin: 1}"), "rates.heads.regoin: unknown key; did you mean region?"),
         (("heads: {region: {}}", "heads: {regin: {}}"), "heads.regin: unknown key; did you mean region?"),
         (("a.jsonl: null", "a.jsonl: -1"), "data.a.jsonl: -1.0 is not 0 or more"),

@@ -405,5 +405,7 @@ def _absurd_stage(stage: Stage, recipe: TpoRecipe) -> list[str]:
     if not any(rate > 0 for rate in rates.values()):
         errors.append("rates: nothing is learned")
     if stage.rates.vision > 0 and recipe.videos is None:
-        errors.append("rates.vision: what learns must look; name the folder of videos, videos")
+        errors.append(
+            "rates.vision: an encoder that learns looks at videos; set videos to the folder that the features were made of"
+        )
     return errors
